@@ -1,0 +1,41 @@
+# Everything runs inside .venv, which any target creates. Only Python 3.11+, git and a C++ compiler are needed.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_WAIT_POLICY ?= passive
+
+.PHONY: help install demo test test-all lint format tensorboard clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: .venv/installed ## Create .venv and install the package with its development tools
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install ## Train AdaWavSpA and the matched Transformer on two CPU cores, resume, test, compare
+	BIN=$(BIN) bash scripts/demo.sh
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest
+
+test-all: install ## Run the slow tests as well
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: install ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install ## Reformat the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+tensorboard: install ## Open TensorBoard on runs/
+	$(BIN)/tensorboard --logdir runs
+
+clean: ## Remove .venv and caches; runs and data stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,89 @@
+"""What every attention mechanism shares: projections, heads, rotary positions."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from wavspa_lit.attention.rotary import rotate
+
+
+@dataclass
+class AttentionConfig:
+    """Which attention mechanism runs inside each band, and its size."""
+
+    kind: Literal["softmax"] = "softmax"
+    """Attention mechanism."""
+    heads: int = 4
+    """Number of heads."""
+    head_dim: int | None = None
+    """Channels of one head; default: dim / heads."""
+    dropout: float = 0.0
+    """Dropout on the attention weights."""
+
+    def __post_init__(self) -> None:
+        if self.heads < 1:
+            raise ValueError(f"attention.heads must be at least 1, got {self.heads}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"attention.dropout must lie in [0, 1), got {self.dropout}")
+
+    def width(self, dim: int) -> int:
+        """Channels of one head for an encoder with `dim` channels."""
+        if self.head_dim is not None:
+            return self.head_dim
+        if dim % self.heads:
+            raise ValueError(
+                f"dim={dim} is not divisible by attention.heads={self.heads}; "
+                "change one of them or set attention.head_dim"
+            )
+        return dim // self.heads
+
+
+class Attention(nn.Module, ABC):
+    """Multi-head self-attention over one band.
+
+    Subclasses implement `attend` alone. Projections have no bias, as in the paper's code.
+
+    Args:
+        config: Mechanism and sizes.
+        dim: Channels of the input and the output.
+        rotary: Rotate queries and keys by their position.
+        stride: Distance in tokens between neighbouring entries of the band, so that rotary positions of a wavelet band
+            are measured in tokens (2 ** level for the bands of that level).
+    """
+
+    def __init__(self, config: AttentionConfig, dim: int, *, rotary: bool = False, stride: int = 1) -> None:
+        super().__init__()
+        self.heads, self.head_dim = config.heads, config.width(dim)
+        if rotary and self.head_dim % 2:
+            raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}; set attention.head_dim")
+        self.dropout, self.rotary, self.stride = config.dropout, rotary, stride
+        self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=False)
+        self.output = nn.Linear(self.heads * self.head_dim, dim, bias=False)
+        # Query, key and value are initialised as the three separate matrices that they are.
+        for part in self.qkv.weight.chunk(3):
+            nn.init.xavier_uniform_(part)
+        nn.init.xavier_uniform_(self.output.weight)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Attends within the band.
+
+        Args:
+            x: (batch, length, channels).
+            mask: (batch, length) bool, True where the entry is valid; None: all are.
+
+        Returns:
+            (batch, length, channels). Entries at invalid positions are finite and meaningless.
+        """
+        batch, length, _ = x.shape
+        qkv = self.qkv(x).view(batch, length, 3, self.heads, self.head_dim)
+        q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))
+        if self.rotary:
+            q, k = rotate(q, self.stride), rotate(k, self.stride)
+        out = self.attend(q, k, v, mask)
+        return self.output(out.transpose(1, 2).reshape(batch, length, self.heads * self.head_dim))
+
+    @abstractmethod
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """Mixes the values: q, k, v and the result are (batch, heads, length, head_dim), mask is (batch, length)."""

@@ -1,0 +1,45 @@
+"""results.json: what a run cost and what it reached."""
+
+import time
+
+from lightning import Callback, LightningModule, Trainer
+
+from wavspa_lit.reporting.runs import write_results
+
+
+class Results(Callback):
+    """Writes the numbers of fit, validate and test into `results.json` of the run directory."""
+
+    def __init__(self) -> None:
+        self._started = 0.0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock."""
+        self._started = time.perf_counter()
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes steps, epochs, seconds and parameters of the training."""
+        self._write(
+            trainer,
+            pl_module,
+            "fit",
+            steps=trainer.global_step,
+            epochs=trainer.current_epoch,
+            seconds=round(time.perf_counter() - self._started, 2),
+        )
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the metrics of `wavspa validate`."""
+        if trainer.state.fn == "validate":
+            self._write(trainer, pl_module, "validate", checkpoint=str(trainer.ckpt_path))
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the metrics of `wavspa test`."""
+        self._write(trainer, pl_module, "test", checkpoint=str(trainer.ckpt_path))
+
+    def _write(self, trainer: Trainer, pl_module: LightningModule, stage: str, **facts: str | float) -> None:
+        if trainer.fast_dev_run or not trainer.is_global_zero or trainer.log_dir is None:  # type: ignore[attr-defined]
+            return
+        parameters = sum(p.numel() for p in pl_module.parameters())
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        write_results(trainer.log_dir, stage, {"parameters": parameters, **facts, **metrics})

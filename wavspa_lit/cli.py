@@ -1,0 +1,156 @@
+"""The command line: `wavspa fit|validate|test|predict -c FILE`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonargparse
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import TensorBoardLogger
+
+import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
+from datamodules import SequenceDataModule
+from wavspa_lit import __version__
+from wavspa_lit.callbacks import PredictionTable, RandomState, Results, WaveletMonitor
+from wavspa_lit.noise import quieten
+from wavspa_lit.reporting.runs import config_of, new_run, run_of
+from wavspa_lit.tasks import Task
+
+# What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
+LINKS = ("vocab_size", "num_classes", "max_length", "group_name", "group_values", "trained_groups")
+
+
+class ArgumentParser(LightningArgumentParser):
+    """Says what is wrong in a line, not below a page of usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Prints the message and exits with status 2."""
+        sys.stderr.write(f"error: {message}\nSee `wavspa --help` and `wavspa fit --help`.\n")
+        sys.exit(2)
+
+
+class SaveRunConfig(SaveConfigCallback):
+    """Writes config.yaml when a training starts, and leaves it alone when a run is tested."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """See `SaveConfigCallback.setup`."""
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
+
+
+class WavspaCLI(LightningCLI):
+    """LightningCLI with run directories, best and last checkpoints, and tests that need a checkpoint and nothing else."""
+
+    def __init__(self, args: list[str] | None = None) -> None:
+        jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+        super().__init__(
+            Task,
+            SequenceDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            save_config_callback=SaveRunConfig,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"parser_mode": "omegaconf+", "version": __version__},
+            args=args,
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Builds a parser with short errors and `-c` for a config file."""
+        kwargs.setdefault("dump_header", [f"wavspa_lit=={__version__}"])
+        parser = ArgumentParser(**kwargs)
+        parser.add_argument(
+            "-c", "--config", action=jsonargparse.ActionConfigFile, help="Configuration file; later ones override."
+        )
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds the run directory, the two checkpoints, and the links from data to model."""
+        parser.add_argument(
+            "--run", type=str | None, default=None, help="Run directory; default: runs/{data}/{model}, numbered."
+        )
+        parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
+        parser.add_lightning_class_args(ModelCheckpoint, "last_checkpoint")
+        shared = {"enable_version_counter": False, "auto_insert_metric_name": False}
+        best = {"filename": "best", "monitor": "val/acc", "mode": "max", **shared}
+        last = {"filename": "last", "save_on_exception": True, **shared}
+        for name, values in (("best_checkpoint", best), ("last_checkpoint", last)):
+            parser.set_defaults({f"{name}.{key}": value for key, value in values.items()})
+        for name in LINKS:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Reads the config beside the checkpoint when a checkpoint is given without a config."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        checkpoint = _option(arguments, "--ckpt_path")
+        if checkpoint and not Path(checkpoint).is_file():
+            parser.error(f"--ckpt_path {checkpoint}: no such file; a run keeps checkpoints/best.ckpt and last.ckpt")
+        if checkpoint and not any(_option(arguments, name) for name in ("-c", "--config")):
+            if not config_of(checkpoint).is_file():
+                parser.error(f"--ckpt_path {checkpoint}: no config.yaml in {run_of(checkpoint)}; give one with -c")
+            arguments[1:1] = ["--config", str(config_of(checkpoint))]
+        super().parse_arguments(parser, arguments)
+
+    def _parse_ckpt_path(self) -> None:
+        """Lightning would lay the checkpoint's hyper-parameters over the flags; here flags win."""
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses to evaluate random weights, and to write into another run's directory."""
+        config = self.config[self.subcommand]
+        parser = self._parser(self.subcommand)
+        checkpoint = config.get("ckpt_path")
+        if self.subcommand != "fit" and not checkpoint:
+            parser.error(f"wavspa {self.subcommand} needs --ckpt_path FILE, such as RUN/checkpoints/best.ckpt")
+        if config.run and not checkpoint and (Path(config.run) / "config.yaml").exists():
+            last = Path(config.run) / "checkpoints" / "last.ckpt"
+            parser.error(f"--run {config.run} holds a run already; choose another, or resume with --ckpt_path {last}")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
+        config = self.config[self.subcommand]
+        run = str(self._run_directory(config))
+        self.trainer_defaults["callbacks"] = [
+            LearningRateMonitor(logging_interval="step"),
+            RandomState(),
+            Results(),
+            WaveletMonitor(),
+            PredictionTable(),
+        ]
+        if config.trainer.logger is False:
+            self.trainer_defaults["callbacks"].pop(0)  # there is nowhere to write a learning rate
+        elif config.trainer.logger in (None, True):
+            kwargs["logger"] = TensorBoardLogger(run, name="", version="", default_hp_metric=False)
+        return super().instantiate_trainer(default_root_dir=run, use_distributed_sampler=False, **kwargs)
+
+    def _run_directory(self, config: jsonargparse.Namespace) -> Path:
+        if config.run:
+            return Path(config.run)
+        if config.get("ckpt_path"):
+            return run_of(config.ckpt_path)
+        # Ranks that Lightning launches inherit the choice of the first.
+        if "WAVSPA_RUN" not in os.environ:
+            encoder = config.model.init_args.encoder
+            model = encoder.wavelet.kind if encoder.space == "wavelet" else encoder.space
+            os.environ["WAVSPA_RUN"] = str(new_run(config.data.class_path.split(".")[-1].lower(), model))
+        return Path(os.environ["WAVSPA_RUN"])
+
+
+def _option(arguments: list[str], name: str) -> str | None:
+    """The value of an option, given as `--name value` or `--name=value`."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == name:
+            return following
+        if argument.startswith(f"{name}="):
+            return argument.split("=", 1)[1]
+    return None
+
+
+def main(args: list[str] | None = None) -> WavspaCLI:
+    """Runs the command line; `args` defaults to those of the process."""
+    quieten()
+    os.environ.pop("WAVSPA_RUN", None) if "LOCAL_RANK" not in os.environ else None
+    return WavspaCLI(args)

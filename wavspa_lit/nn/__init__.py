@@ -1,0 +1,8 @@
+"""The encoder: positions, blocks and heads. Pure torch."""
+
+from wavspa_lit.nn.block import Block
+from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.nn.encoder import Encoder
+from wavspa_lit.nn.heads import ClassificationHead, TokenHead
+
+__all__ = ["Block", "ClassificationHead", "Encoder", "EncoderConfig", "TokenHead"]

@@ -1,0 +1,48 @@
+"""The encoder: embedding, positions, blocks, final norm."""
+
+import torch
+from torch import Tensor, nn
+
+from wavspa_lit.nn.block import Block
+from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.nn.positions import build_positions
+
+
+class Encoder(nn.Module):
+    """Maps token ids to contextual states.
+
+    Args:
+        config: Sizes, space, attention, wavelet, positions.
+        vocab_size: Number of token ids, the padding id included.
+        max_length: Longest input; matters for learned positions only.
+        cls_token: Prepend a learned token, from which a classifier can read.
+    """
+
+    def __init__(self, config: EncoderConfig, vocab_size: int, max_length: int, *, cls_token: bool = False) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, config.dim)
+        self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
+        self.positions = build_positions(config.positions, max_length + int(cls_token), config.dim)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Encodes a batch.
+
+        Args:
+            tokens: (batch, length) int64.
+            mask: (batch, length) bool, True for tokens, False for the padding behind them; None: no padding.
+
+        Returns:
+            States (batch, length, channels) and their mask; one longer in front when there is a CLS token.
+        """
+        x = self.embedding(tokens)
+        if self.cls_token is not None:
+            x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
+            if mask is not None:
+                mask = torch.cat((mask.new_ones(len(mask), 1), mask), dim=1)
+        x = self.dropout(self.positions(x))
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.norm(x), mask

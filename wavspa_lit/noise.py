@@ -1,0 +1,21 @@
+"""Filters the messages that say nothing about the user's run; every other warning stays."""
+
+import logging
+import re
+import warnings
+
+ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai")
+IRRELEVANT = (
+    r".*does not have many workers.*",  # small arrays in memory: workers would only cost time
+    r".*isinstance\(treespec, LeafSpec\).*",  # between lightning and torch, nothing a user can change
+    r".*LightningCLI's args parameter is intended to run from within Python.*",
+)
+
+
+def quieten() -> None:
+    """Installs the filters."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: not ADVERTS.search(record.getMessage())
+    )
+    for message in IRRELEVANT:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,36 @@
+"""Plain-data description of the optimiser and its schedule."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Schedule = Literal["constant", "linear", "cosine", "rsqrt"]
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW with a warm-up and a schedule counted in optimiser steps."""
+
+    lr: float = 1e-3
+    """Peak learning rate (for `rsqrt`: the factor in front of 1 / sqrt(step))."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay; filters, angles, norms, biases and embeddings never decay."""
+    beta1: float = 0.9
+    """Decay rate of the first moment."""
+    beta2: float = 0.98
+    """Decay rate of the second moment."""
+    eps: float = 1e-8
+    """Term that keeps the update finite."""
+    schedule: Schedule = "cosine"
+    """Shape after the warm-up."""
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises linearly from 0."""
+    total_steps: int | None = None
+    """Steps at which `linear` and `cosine` reach 0; default: the length of the training."""
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0:
+            raise ValueError(f"optimizer.lr must be positive, got {self.lr}")
+        if self.weight_decay < 0:
+            raise ValueError(f"optimizer.weight_decay must not be negative, got {self.weight_decay}")
+        if self.warmup_steps < 0:
+            raise ValueError(f"optimizer.warmup_steps must not be negative, got {self.warmup_steps}")

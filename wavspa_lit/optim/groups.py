@@ -1,0 +1,22 @@
+"""Which parameters decay."""
+
+from typing import Any
+
+from torch import nn
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Splits the trainable parameters into a group that decays and one that does not.
+
+    Only the matrices of linear maps decay. Wavelet filters and lattice angles must not: shrinking them destroys perfect
+    reconstruction; neither do norms, biases, embeddings, and positions.
+
+    Returns:
+        Two groups for a torch optimiser, in a fixed order, each with its `weight_decay`.
+    """
+    matrices = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trainable if id(p) in matrices], "weight_decay": weight_decay},
+        {"params": [p for p in trainable if id(p) not in matrices], "weight_decay": 0.0},
+    ]

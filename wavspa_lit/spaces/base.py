@@ -1,0 +1,41 @@
+"""The interface of a space."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class Band(NamedTuple):
+    """Coefficients that attend to one another.
+
+    Attributes:
+        x: (batch, entries, channels).
+        mask: (batch, entries) bool, True where the coefficient is valid; None: all are.
+    """
+
+    x: Tensor
+    mask: Tensor | None = None
+
+
+class Space(nn.Module, ABC):
+    """A pair of maps between a token sequence and the bands in which attention runs.
+
+    Attributes:
+        strides: For each band, the distance in tokens between neighbouring entries. Its length is the number of bands.
+    """
+
+    strides: list[int]
+
+    @abstractmethod
+    def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
+        """Maps tokens to bands.
+
+        Args:
+            x: (batch, length, channels).
+            mask: (batch, length) bool, True for tokens, False for the padding behind them; None: no padding.
+        """
+
+    @abstractmethod
+    def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
+        """Maps the bands' entries, as `analyse` orders them, back to (batch, length, channels)."""

@@ -1,0 +1,21 @@
+"""Token space: the plain Transformer."""
+
+from torch import Tensor
+
+from wavspa_lit.spaces.base import Band, Space
+
+
+class TokenSpace(Space):
+    """One band, the tokens themselves; softmax attention here is the plain Transformer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strides = [1]
+
+    def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
+        """See `Space.analyse`."""
+        return [Band(x, mask)]
+
+    def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
+        """See `Space.synthesise`."""
+        return bands[0]

@@ -1,0 +1,7 @@
+"""LightningModules: what is predicted, how it is scored, how it is optimised."""
+
+from wavspa_lit.tasks.base import Task
+from wavspa_lit.tasks.sequence_classification import SequenceClassification
+from wavspa_lit.tasks.token_reasoning import TokenReasoning
+
+__all__ = ["SequenceClassification", "Task", "TokenReasoning"]

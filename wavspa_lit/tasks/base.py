@@ -1,0 +1,154 @@
+"""The abstract task: one step shared by training, validation and test; optimiser; plain hyper-parameters."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, TypeVar
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from wavspa_lit.nn import Encoder, EncoderConfig
+from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
+from wavspa_lit.tasks.metrics import IGNORED, ConstantAccuracy
+
+Batch = dict[str, Tensor]
+Config = TypeVar("Config")
+
+
+def as_config(kind: type[Config], value: Config | Mapping[str, Any]) -> Config:
+    """Builds a config dataclass, with its nested ones, from plain data; a config passes through."""
+    if not isinstance(value, Mapping):
+        return value
+    plain = dict(value)
+    for field in fields(kind):  # type: ignore[arg-type]
+        nested = field.default_factory
+        if field.name in plain and isinstance(nested, type) and is_dataclass(nested):
+            plain[field.name] = as_config(nested, plain[field.name])
+    return kind(**plain)
+
+
+class Task(LightningModule, ABC):
+    """An encoder with a head, a loss and metrics.
+
+    Subclasses build `self.head` and implement `forward`; a label is one class index per sequence or per position.
+
+    Args:
+        encoder: The encoder, as a config or as the plain data of one.
+        optimizer: AdamW and its schedule, likewise.
+        vocab_size: Number of token ids; linked to the data by the command line.
+        num_classes: Number of classes; linked to the data.
+        max_length: Longest sequence; linked to the data.
+        cls_token: Whether the encoder prepends a CLS token.
+        **hyperparameters: The subclass's own arguments, plain data; saved in checkpoints.
+    """
+
+    def __init__(
+        self,
+        encoder: EncoderConfig | Mapping[str, Any],
+        optimizer: OptimizerConfig | Mapping[str, Any],
+        *,
+        vocab_size: int,
+        num_classes: int,
+        max_length: int,
+        cls_token: bool = False,
+        **hyperparameters: Any,
+    ) -> None:
+        super().__init__()
+        self.encoder_config = as_config(EncoderConfig, encoder)
+        self.optimizer_config = as_config(OptimizerConfig, optimizer)
+        # Plain data only, so that checkpoints load with weights_only=True and rebuild this module anywhere.
+        self.save_hyperparameters(
+            {
+                "encoder": asdict(self.encoder_config),
+                "optimizer": asdict(self.optimizer_config),
+                "vocab_size": vocab_size,
+                "num_classes": num_classes,
+                "max_length": max_length,
+                **hyperparameters,
+            },
+            logger=False,
+        )
+        self.encoder = Encoder(self.encoder_config, vocab_size, max_length, cls_token=cls_token)
+        self.mean_loss = nn.ModuleDict({split: MeanMetric() for split in ("val", "test")})
+        self.accuracy = nn.ModuleDict(
+            {
+                split: MulticlassAccuracy(num_classes, average="micro", ignore_index=IGNORED)
+                for split in ("val", "test")
+            }
+        )
+        self.chance = nn.ModuleDict({split: ConstantAccuracy(num_classes) for split in ("val", "test")})
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (*labels' shape, classes)."""
+
+    def trained_labels(self, batch: Batch) -> Tensor:
+        """The labels that the loss is taken over; `IGNORED` elsewhere."""
+        return batch["labels"]
+
+    def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy over the labels that are not `IGNORED`, and their number."""
+        count = (labels != IGNORED).sum()
+        total = nn.functional.cross_entropy(
+            logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+        return total / count.clamp(min=1), count
+
+    def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
+        """Adds a batch to the metrics of `split`, val or test."""
+        self.accuracy[split].update(logits.flatten(0, -2), batch["labels"].flatten())
+        self.chance[split].update(batch["labels"])
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Drops a mask that masks nothing while it is still on the CPU: attention is faster without one."""
+        if "mask" in batch and bool(batch["mask"].all()):
+            batch = {key: value for key, value in batch.items() if key != "mask"}
+        return batch
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logs `train/loss` and `train/acc` of the batch; returns the loss."""
+        logits, labels = self(batch), self.trained_labels(batch)
+        loss, count = self.loss(logits, labels)
+        correct = (logits.argmax(-1) == labels).sum()
+        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/acc", correct / count.clamp(min=1))
+        return loss
+
+    def _evaluation_step(self, split: str, batch: Batch) -> None:
+        logits = self(batch)
+        self.mean_loss[split].update(*self.loss(logits, self.trained_labels(batch)))
+        self.update_metrics(split, logits, batch)
+        for name, metric in (("loss", self.mean_loss), ("acc", self.accuracy), ("chance", self.chance)):
+            self.log(f"{split}/{name}", metric[split], prog_bar=split == "val" and name != "chance")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Logs `val/loss`, `val/acc`, `val/chance` and the metrics of the task."""
+        self._evaluation_step("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Logs `test/loss`, `test/acc`, `test/chance` and the metrics of the task."""
+        self._evaluation_step("test", batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Returns `prediction` and `label`, both shaped like the labels (`IGNORED` where nothing is asked)."""
+        return {"prediction": self(batch).argmax(-1), "label": batch["labels"]}
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW over the parameter groups, with a schedule counted in optimiser steps."""
+        config = self.optimizer_config
+        optimizer = torch.optim.AdamW(
+            parameter_groups(self, config.weight_decay),
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            eps=config.eps,
+        )
+        total = config.total_steps or int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

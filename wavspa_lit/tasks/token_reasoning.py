@@ -1,0 +1,92 @@
+"""An answer at some of the positions: LEGO, the Chomsky-hierarchy tasks, arithmetic."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from wavspa_lit.nn import EncoderConfig, TokenHead
+from wavspa_lit.optim import OptimizerConfig
+from wavspa_lit.tasks.base import Batch, Task
+from wavspa_lit.tasks.metrics import IGNORED, GroupedAccuracy
+
+
+class TokenReasoning(Task):
+    """Predicts an answer at each asked position, and reports accuracy by group inside and outside the trained range.
+
+    Beside `acc` (over all answers) it logs `acc_trained` and `acc_extrapolated`, means over the groups in and out of
+    training, and `acc_by_{group_name}/{value}` for each group.
+
+    Args:
+        encoder: The encoder.
+        optimizer: AdamW and its schedule.
+        vocab_size: Number of token ids; linked to the data.
+        num_classes: Number of answers; linked to the data.
+        max_length: Longest sequence; linked to the data.
+        group_name: What the groups are, such as `position` or `length`; linked to the data.
+        group_values: The value of each group; linked to the data.
+        trained_groups: Indices of the groups that are trained on; linked to the data.
+    """
+
+    def __init__(
+        self,
+        encoder: EncoderConfig,
+        optimizer: OptimizerConfig,
+        *,
+        vocab_size: int,
+        num_classes: int,
+        max_length: int,
+        group_name: str = "position",
+        group_values: Sequence[int] = (),
+        trained_groups: Sequence[int] = (),
+    ) -> None:
+        super().__init__(
+            encoder,
+            optimizer,
+            vocab_size=vocab_size,
+            num_classes=num_classes,
+            max_length=max_length,
+            group_name=group_name,
+            group_values=list(group_values),
+            trained_groups=list(trained_groups),
+        )
+        self.head = TokenHead(self.encoder_config.dim, num_classes)
+        self.group_name, self.group_values = group_name, list(group_values)
+        trained = torch.zeros(len(self.group_values), dtype=torch.bool)
+        trained[list(trained_groups)] = True
+        self.register_buffer("trained", trained, persistent=False)
+        self.by_group = nn.ModuleDict({split: GroupedAccuracy(len(self.group_values)) for split in ("val", "test")})
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (batch, length, classes) of `tokens` (batch, length) under `mask` (batch, length), if there is one."""
+        states, _ = self.encoder(batch["tokens"], batch.get("mask"))
+        return self.head(states)
+
+    def trained_labels(self, batch: Batch) -> Tensor:
+        """The labels inside the trained range."""
+        return batch["labels"].masked_fill(~batch["loss_mask"], IGNORED)
+
+    def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
+        """Adds a batch to the accuracies of `split`, overall and by group."""
+        super().update_metrics(split, logits, batch)
+        self.by_group[split].update(logits.argmax(-1), batch["labels"], batch["groups"])
+
+    def _log_groups(self, split: str) -> None:
+        metric, trained = self.by_group[split], self.get_buffer("trained")
+        assert isinstance(metric, GroupedAccuracy)
+        accuracy = metric.compute()
+        metric.reset()
+        values = {f"acc_by_{self.group_name}/{v}": a for v, a in zip(self.group_values, accuracy, strict=True)}
+        for name, chosen in (("acc_trained", trained), ("acc_extrapolated", ~trained)):
+            if chosen.any():
+                values[name] = accuracy[chosen].nanmean()
+        # The states were reduced over the ranks by compute(): every rank logs the same values.
+        self.log_dict({f"{split}/{name}": value for name, value in values.items()}, sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the accuracies by group."""
+        self._log_groups("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the accuracies by group."""
+        self._log_groups("test")

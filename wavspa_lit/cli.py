@@ -112,7 +112,8 @@ class WavspaCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
         config = self.config[self.subcommand]
-        run = str(self._run_directory(config))
+        # Absolute: Lightning forgets the best score when a resumed run names its directory in another way.
+        run = str(self._run_directory(config).resolve())
         self.trainer_defaults["callbacks"] = [
             LearningRateMonitor(logging_interval="step"),
             RandomState(),
@@ -124,7 +125,7 @@ class WavspaCLI(LightningCLI):
             self.trainer_defaults["callbacks"].pop(0)  # there is nowhere to write a learning rate
         elif config.trainer.logger in (None, True):
             kwargs["logger"] = TensorBoardLogger(run, name="", version="", default_hp_metric=False)
-        return super().instantiate_trainer(default_root_dir=run, use_distributed_sampler=False, **kwargs)
+        return super().instantiate_trainer(default_root_dir=run, **kwargs)
 
     def _run_directory(self, config: jsonargparse.Namespace) -> Path:
         if config.run:

@@ -1,14 +1,41 @@
 """Attention mechanisms: one file each, all mapping `(batch, length, channels)` to the same shape."""
 
 from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.linear import LinearAttention
+from wavspa_lit.attention.linformer import LinformerAttention
+from wavspa_lit.attention.local import LocalAttention
+from wavspa_lit.attention.longformer import LongformerAttention
+from wavspa_lit.attention.performer import PerformerAttention, PerformerReluAttention
 from wavspa_lit.attention.softmax import SoftmaxAttention
 
-ATTENTIONS: dict[str, type[Attention]] = {"softmax": SoftmaxAttention}
+ATTENTIONS: dict[str, type[Attention]] = {
+    "softmax": SoftmaxAttention,
+    "linear": LinearAttention,
+    "performer": PerformerAttention,
+    "performer_relu": PerformerReluAttention,
+    "linformer": LinformerAttention,
+    "longformer": LongformerAttention,
+    "local": LocalAttention,
+}
 
 
-def build_attention(config: AttentionConfig, dim: int, *, rotary: bool = False, stride: int = 1) -> Attention:
+def build_attention(
+    config: AttentionConfig, dim: int, *, max_length: int, rotary: bool = False, stride: int = 1
+) -> Attention:
     """Builds the mechanism that `config.kind` names; see `Attention` for the arguments."""
-    return ATTENTIONS[config.kind](config, dim, rotary=rotary, stride=stride)
+    return ATTENTIONS[config.kind](config, dim, max_length=max_length, rotary=rotary, stride=stride)
 
 
-__all__ = ["ATTENTIONS", "Attention", "AttentionConfig", "SoftmaxAttention", "build_attention"]
+__all__ = [
+    "ATTENTIONS",
+    "Attention",
+    "AttentionConfig",
+    "LinearAttention",
+    "LinformerAttention",
+    "LocalAttention",
+    "LongformerAttention",
+    "PerformerAttention",
+    "PerformerReluAttention",
+    "SoftmaxAttention",
+    "build_attention",
+]

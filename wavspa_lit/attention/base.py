@@ -13,20 +13,35 @@ from wavspa_lit.attention.rotary import rotate
 class AttentionConfig:
     """Which attention mechanism runs inside each band, and its size."""
 
-    kind: Literal["softmax"] = "softmax"
+    kind: Literal["softmax", "linear", "performer", "performer_relu", "linformer", "longformer", "local"] = "softmax"
     """Attention mechanism."""
     heads: int = 4
     """Number of heads."""
     head_dim: int | None = None
     """Channels of one head; default: dim / heads."""
     dropout: float = 0.0
-    """Dropout on the attention weights."""
+    """Dropout on the attention weights (softmax, linformer, longformer and local have them)."""
+    features: int | None = None
+    """performer: number of random features; default: 4 * head_dim."""
+    redraw_interval: int = 0
+    """performer: training steps after which the random features are drawn anew; 0: never."""
+    rank: int = 128
+    """linformer: number of mixtures of the keys."""
+    window: int = 128
+    """longformer: width of the sliding window, centred; local: length of a block; in entries of the band."""
+    global_tokens: int = 0
+    """longformer: number of entries at the front that see all and are seen by all, such as a CLS token."""
 
     def __post_init__(self) -> None:
         if self.heads < 1:
             raise ValueError(f"attention.heads must be at least 1, got {self.heads}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"attention.dropout must lie in [0, 1), got {self.dropout}")
+        for name, smallest in (("rank", 1), ("window", 1), ("global_tokens", 0), ("redraw_interval", 0)):
+            if getattr(self, name) < smallest:
+                raise ValueError(f"attention.{name} must be at least {smallest}, got {getattr(self, name)}")
+        if self.features is not None and self.features < 1:
+            raise ValueError(f"attention.features must be at least 1, got {self.features}")
 
     def width(self, dim: int) -> int:
         """Channels of one head for an encoder with `dim` channels."""
@@ -48,16 +63,20 @@ class Attention(nn.Module, ABC):
     Args:
         config: Mechanism and sizes.
         dim: Channels of the input and the output.
+        max_length: Largest number of entries the band can have; matters for Linformer only.
         rotary: Rotate queries and keys by their position.
         stride: Distance in tokens between neighbouring entries of the band, so that rotary positions of a wavelet band
             are measured in tokens (2 ** level for the bands of that level).
     """
 
-    def __init__(self, config: AttentionConfig, dim: int, *, rotary: bool = False, stride: int = 1) -> None:
+    def __init__(
+        self, config: AttentionConfig, dim: int, *, max_length: int, rotary: bool = False, stride: int = 1
+    ) -> None:
         super().__init__()
         self.heads, self.head_dim = config.heads, config.width(dim)
         if rotary and self.head_dim % 2:
             raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}; set attention.head_dim")
+        self.max_length = max_length
         self.dropout, self.rotary, self.stride = config.dropout, rotary, stride
         self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=False)
         self.output = nn.Linear(self.heads * self.head_dim, dim, bias=False)

@@ -11,14 +11,19 @@ class Block(nn.Module):
 
     Every band has attention weights of its own (paper's code). Padding is exact: valid outputs do not depend on how
     far a sequence is padded or on what else is in the batch.
+
+    Args:
+        config: The encoder's description.
+        max_length: Longest input.
     """
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, max_length: int) -> None:
         super().__init__()
         self.space = config.build_space()
         rotary = config.positions == "rotary"
         self.attentions = nn.ModuleList(
-            build_attention(config.attention, config.dim, rotary=rotary, stride=stride) for stride in self.space.strides
+            build_attention(config.attention, config.dim, max_length=entries, rotary=rotary, stride=stride)
+            for entries, stride in zip(self.space.lengths(max_length), self.space.strides, strict=True)
         )
         self.attention_norm = nn.LayerNorm(config.dim)
         self.mlp_norm = nn.LayerNorm(config.dim)

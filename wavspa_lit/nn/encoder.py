@@ -14,7 +14,7 @@ class Encoder(nn.Module):
     Args:
         config: Sizes, space, attention, wavelet, positions.
         vocab_size: Number of token ids, the padding id included.
-        max_length: Longest input; matters for learned positions only.
+        max_length: Longest input; matters for learned positions and Linformer only.
         cls_token: Prepend a learned token, from which a classifier can read.
     """
 
@@ -24,7 +24,7 @@ class Encoder(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
         self.positions = build_positions(config.positions, max_length + int(cls_token), config.dim)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, max_length + int(cls_token)) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:

@@ -14,7 +14,7 @@ def config_of(checkpoint: str | Path) -> Path:
 
 def run_of(checkpoint: str | Path) -> Path:
     """The run directory that holds `checkpoint` in its folder `checkpoints`."""
-    return Path(checkpoint).resolve().parent.parent
+    return Path(checkpoint).parent.parent
 
 
 def new_run(task: str, model: str) -> Path:

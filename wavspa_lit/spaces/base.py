@@ -28,6 +28,10 @@ class Space(nn.Module, ABC):
     strides: list[int]
 
     @abstractmethod
+    def lengths(self, length: int) -> list[int]:
+        """Entries of each band for that many tokens."""
+
+    @abstractmethod
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """Maps tokens to bands.
 

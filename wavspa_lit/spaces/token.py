@@ -12,6 +12,10 @@ class TokenSpace(Space):
         super().__init__()
         self.strides = [1]
 
+    def lengths(self, length: int) -> list[int]:
+        """See `Space.lengths`."""
+        return [length]
+
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`."""
         return [Band(x, mask)]

@@ -1,5 +1,6 @@
 """Wavelet space: attention inside each band of wavelet coefficients (WavSpA, arXiv 2210.01989)."""
 
+import torch
 from torch import Tensor
 
 from wavspa_lit.spaces.base import Band, Space
@@ -12,14 +13,18 @@ class WaveletSpace(Space):
     Args:
         config: Filters, level and boundary mode.
         dim: Channels.
-        heads: Attention heads, for filters shared within a head.
     """
 
-    def __init__(self, config: WaveletConfig, dim: int, heads: int = 1) -> None:
+    def __init__(self, config: WaveletConfig, dim: int) -> None:
         super().__init__()
         self.level, self.mode = config.level, config.mode
-        self.bank = build_wavelet(config, dim, heads)
+        self.bank = build_wavelet(config, dim)
         self.strides = [2**self.level, *(2**level for level in range(self.level, 0, -1))]
+
+    def lengths(self, length: int) -> list[int]:
+        """See `Space.lengths`."""
+        mask = torch.ones(1, length, dtype=torch.bool)
+        return [m.shape[1] for m in band_masks(mask, self.bank, self.level, self.mode)]
 
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`; masks follow from the filters' support."""

@@ -104,12 +104,6 @@ class Task(LightningModule, ABC):
         self.accuracy[split].update(logits.flatten(0, -2), batch["labels"].flatten())
         self.chance[split].update(batch["labels"])
 
-    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Drops a mask that masks nothing while it is still on the CPU: attention is faster without one."""
-        if "mask" in batch and bool(batch["mask"].all()):
-            batch = {key: value for key, value in batch.items() if key != "mask"}
-        return batch
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Logs `train/loss` and `train/acc` of the batch; returns the loss."""
         logits, labels = self(batch), self.trained_labels(batch)

@@ -1,0 +1,97 @@
+"""What every datamodule shares: sizes known at once, batches as plain dicts, loaders that resume exactly."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from lightning import LightningDataModule
+
+from datamodules.loader import BatchDataset, ResumableLoader
+
+Split = Literal["train", "val", "test"]
+
+
+class SequenceDataModule(LightningDataModule, ABC):
+    """Batches of padded sequences.
+
+    A batch is a dict of tensors: `tokens` (batch, length) int64; `mask` (batch, length) bool, True for tokens and False
+    for the padding behind them, absent when there is no padding; and `labels`, (batch,) int64 for one label per sequence,
+    (batch, length) for one per position. A label of -100 is not scored; whole examples carry it where an evaluation batch had to be filled up to
+    give all ranks the same number of batches, so that every example is counted once.
+
+    Args:
+        batch_size: Training examples per batch and rank.
+        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
+        num_workers: Processes that build batches; 0: none.
+        seed: Seed of the data and of its order.
+    """
+
+    def __init__(
+        self, *, batch_size: int = 32, eval_batch_size: int | None = None, num_workers: int = 0, seed: int = 0
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size or 1)):
+            if value < 1:
+                raise ValueError(f"data.{name} must be at least 1, got {value}")
+        if num_workers < 0:
+            raise ValueError(f"data.num_workers must not be negative, got {num_workers}")
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
+        self.num_workers, self.seed = num_workers, seed
+        self._datasets: dict[str, BatchDataset] = {}
+
+    @property
+    @abstractmethod
+    def vocab_size(self) -> int:
+        """Number of token ids, the padding id included."""
+
+    @property
+    @abstractmethod
+    def num_classes(self) -> int:
+        """Number of classes of a label."""
+
+    @property
+    @abstractmethod
+    def max_length(self) -> int:
+        """Longest sequence, in tokens."""
+
+    @property
+    def padding_id(self) -> int:
+        """Token id of padding."""
+        return 0
+
+    @abstractmethod
+    def build_dataset(self, split: Split) -> BatchDataset:
+        """Opens a split."""
+
+    def dataset(self, split: Split) -> BatchDataset:
+        """A split, opened once."""
+        if split not in self._datasets:
+            self._datasets[split] = self.build_dataset(split)
+        return self._datasets[split]
+
+    def _loader(self, split: Split) -> ResumableLoader:
+        training = split == "train"
+        return ResumableLoader(
+            self.dataset(split),
+            batch_size=self.batch_size if training else self.eval_batch_size,
+            training=training,
+            seed=self.seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+            num_workers=self.num_workers,
+        )
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Training batches, in an order that the seed and the epoch decide."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> ResumableLoader:
+        """Validation batches, in order, every example once."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> ResumableLoader:
+        """Test batches, in order, every example once."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> ResumableLoader:
+        """The test batches."""
+        return self._loader("test")

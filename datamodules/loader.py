@@ -1,0 +1,167 @@
+"""Loaders whose order depends on the seed and the epoch alone, and that continue in the middle of an epoch."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+IGNORED = -100
+Batch = dict[str, Tensor]
+
+
+class BatchDataset(Dataset[Batch]):
+    """A dataset that builds a whole batch at once."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of examples."""
+
+    @abstractmethod
+    def batch(self, indices: numpy.ndarray) -> Batch:
+        """The batch of the examples at indices (batch,) int64."""
+
+    def __getitem__(self, indices: numpy.ndarray) -> Batch:
+        """The batch of the examples at indices; -1 stands for an example whose labels are all ignored."""
+        batch = self.batch(numpy.maximum(indices, 0))
+        filler = torch.from_numpy(indices < 0)
+        if filler.any():
+            batch["labels"] = batch["labels"].clone()
+            batch["labels"][filler] = IGNORED
+        return batch
+
+
+class PackedDataset(BatchDataset):
+    """Sequences of different lengths with one label each, stored end to end.
+
+    Args:
+        tokens: (total,) integers, all sequences one behind the other.
+        offsets: (examples + 1,) int64, where each begins and the last ends.
+        labels: (examples,) integers.
+        padding_id: Token id behind the end of shorter sequences.
+    """
+
+    def __init__(self, tokens: numpy.ndarray, offsets: numpy.ndarray, labels: numpy.ndarray, padding_id: int = 0):
+        self.tokens, self.offsets, self.labels, self.padding_id = tokens, offsets, labels, padding_id
+
+    def __len__(self) -> int:
+        """See `BatchDataset.__len__`."""
+        return len(self.labels)
+
+    def batch(self, indices: numpy.ndarray) -> Batch:
+        """See `BatchDataset.batch`; padded to the longest sequence of the batch, with a `mask` if any is shorter."""
+        starts, ends = self.offsets[indices], self.offsets[indices + 1]
+        lengths = ends - starts
+        mask = numpy.arange(lengths.max()) < lengths[:, None]
+        tokens = numpy.full(mask.shape, self.padding_id, dtype=numpy.int64)
+        tokens[mask] = numpy.concatenate([self.tokens[a:b] for a, b in zip(starts, ends, strict=True)])
+        batch = {
+            "tokens": torch.from_numpy(tokens),
+            "labels": torch.from_numpy(self.labels[indices].astype(numpy.int64)),
+        }
+        # A mask that masks nothing would only keep attention from its fastest kernels.
+        return batch if mask.all() else {**batch, "mask": torch.from_numpy(mask)}
+
+
+class EpochBatches(Sampler[numpy.ndarray]):
+    """The batches of one rank, as arrays of indices.
+
+    Training: a permutation decided by seed and epoch, full batches only (one short batch if there are fewer examples).
+    Evaluation: every example once, in order; -1 fills up what is missing to give all ranks the same number.
+    """
+
+    def __init__(self, count: int, batch_size: int, *, training: bool, seed: int, rank: int, world_size: int) -> None:
+        self.count, self.training, self.seed = count, training, seed
+        self.rank, self.world_size = rank, world_size
+        share = count // world_size if training else -(-count // world_size)
+        self.batch_size = max(1, min(batch_size, share))
+        self.batches = share // self.batch_size if training else -(-share // self.batch_size)
+        self.epoch = self.start = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+        return self.batches
+
+    def __iter__(self) -> Iterator[numpy.ndarray]:
+        """Yields the batches from number `start` on, which then is 0 again."""
+        order = numpy.arange(self.count)
+        if self.training:
+            order = numpy.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+        missing = -len(order) % self.world_size
+        if not self.training and missing:
+            order = numpy.concatenate((order, numpy.full(missing, -1)))
+        mine = order[self.rank :: self.world_size]
+        first, self.start = self.start, 0
+        for number in range(first, self.batches):
+            yield mine[number * self.batch_size : (number + 1) * self.batch_size]
+
+
+class ResumableLoader:
+    """Batches of a dataset; its state is the number of batches handed out in this epoch.
+
+    It wraps a DataLoader rather than being one, because Lightning takes DataLoaders apart and builds them anew, to put
+    in samplers of its own. This one shares the examples among the ranks itself.
+
+    Args:
+        dataset: What to load.
+        batch_size: Examples per batch and rank.
+        training: Shuffle and drop the last incomplete batch; otherwise every example once, in order.
+        seed: Seed of the order.
+        rank: This process.
+        world_size: Number of processes.
+        num_workers: Processes that build batches; 0: none.
+    """
+
+    def __init__(
+        self,
+        dataset: BatchDataset,
+        *,
+        batch_size: int,
+        training: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        num_workers: int = 0,
+    ) -> None:
+        # Lightning finds the sampler by this name and calls its set_epoch.
+        self.sampler = EpochBatches(
+            len(dataset), batch_size, training=training, seed=seed, rank=rank, world_size=world_size
+        )
+        self._loader = DataLoader(
+            dataset,
+            batch_size=None,  # the sampler gives the indices of whole batches
+            sampler=self.sampler,
+            num_workers=num_workers,
+            # A generator of its own: otherwise each epoch would draw from, and shift, the global one.
+            generator=torch.Generator().manual_seed(seed),
+            pin_memory=torch.cuda.is_available(),
+        )
+        self._done = self._resume = 0
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields the rest of the epoch after a resume, whole epochs otherwise."""
+        # A generator function: its body runs at the first next(), when the trainer has set the epoch.
+        self._done, self._resume = self._resume, 0
+        self.sampler.start = self._done
+        for batch in self._loader:
+            self._done += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Batches handed out in the current epoch; 0 when it is complete."""
+        return {"batches": self._done % max(1, len(self))}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Makes the next epoch start where the state was taken."""
+        self._resume = state["batches"]

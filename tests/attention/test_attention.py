@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from wavspa_lit.attention import ATTENTIONS, AttentionConfig, build_attention
+from wavspa_lit.attention.rotary import rotate
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+@pytest.mark.parametrize("rotary", [False, True])
+def test_valid_outputs_do_not_depend_on_padding(kind, rotary):
+    attention = build_attention(AttentionConfig(kind=kind, heads=2, window=4, rank=4), 8, max_length=10, rotary=rotary).eval()
+    x, mask = torch.randn(3, 10, 8), torch.arange(10) < torch.tensor([[10], [7], [1]])
+    padded = attention(x, mask)
+    for row, length in enumerate((10, 7, 1)):
+        alone = attention(x[row : row + 1, :length])
+        torch.testing.assert_close(padded[row, :length], alone[0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_row_without_valid_entries_stays_finite():
+    attention = build_attention(AttentionConfig(heads=2), 8, max_length=10)
+    mask = torch.tensor([[True, True], [False, False]])
+    assert attention(torch.randn(2, 2, 8), mask).isfinite().all()
+
+
+def test_softmax_equals_its_definition():
+    attention = build_attention(AttentionConfig(heads=2), 8, max_length=10).double()
+    x = torch.randn(2, 5, 8, dtype=torch.float64)
+    q, k, v = (w.view(2, 5, 2, 4).transpose(1, 2) for w in attention.qkv(x).chunk(3, dim=-1))
+    weights = (q @ k.transpose(-1, -2) / 2.0).softmax(-1)
+    expected = attention.output((weights @ v).transpose(1, 2).reshape(2, 5, 8))
+    torch.testing.assert_close(attention(x), expected)
+
+
+def test_rotary_scores_depend_on_distance_alone():
+    q, k = torch.randn(1, 1, 1, 8, dtype=torch.float64), torch.randn(1, 1, 1, 8, dtype=torch.float64)
+    q, k = rotate(q.expand(1, 1, 12, 8)), rotate(k.expand(1, 1, 12, 8))
+    scores = (q @ k.transpose(-1, -2))[0, 0]
+    torch.testing.assert_close(scores[2, 5], scores[6, 9], atol=1e-6, rtol=1e-6)
+    assert (scores[2, 5] - scores[2, 6]).abs() > 1e-4
+
+
+def test_rotary_stride_measures_positions_in_tokens():
+    x = torch.randn(1, 1, 6, 8)
+    torch.testing.assert_close(rotate(x, stride=2)[:, :, 2], rotate(x.repeat_interleave(2, 2))[:, :, 4])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"heads": 3}, "dim=8 is not divisible by attention.heads=3"),
+        ({"heads": 0}, "attention.heads"),
+        ({"dropout": 1.0}, "attention.dropout"),
+    ],
+)
+def test_bad_sizes_name_the_argument(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build_attention(AttentionConfig(**arguments), 8, max_length=10)
+
+
+def test_rotary_refuses_odd_heads():
+    with pytest.raises(ValueError, match="even head_dim"):
+        build_attention(AttentionConfig(heads=1, head_dim=3), 8, max_length=10, rotary=True)

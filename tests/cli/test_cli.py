@@ -1,0 +1,169 @@
+"""The command line as users run it."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+
+from wavspa_lit.cli import main
+
+TINY = {
+    "listops": [
+        *("--data.min_length", "5", "--data.max_length", "40", "--data.max_depth", "3", "--data.max_args", "4"),
+        *("--data.num_train", "96", "--data.num_val", "20", "--data.num_test", "21", "--data.num_workers", "0"),
+        *("--model.encoder.layers", "1", "--model.encoder.dim", "16", "--trainer.val_check_interval", "3"),
+    ],
+    "lego": [
+        *("--data.n_vars", "4", "--data.n_train_vars", "2"),
+        *("--data.num_train", "96", "--data.num_val", "20", "--data.num_test", "21"),
+        *("--model.encoder.layers", "1", "--model.encoder.dim", "16", "--model.encoder.attention.heads", "2"),
+    ],
+}
+COMMON = ["--data.batch_size", "16", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def wavspa(configs):
+    def run(command, task=None, *arguments):
+        config = ["-c", str(configs / f"{task}.yaml"), *TINY[task], *COMMON] if task else []
+        return main([command, *config, *arguments])
+
+    return run
+
+
+def results(run):
+    return json.loads((run / "results.json").read_text())
+
+
+@pytest.mark.parametrize("task", TINY)
+def test_fit_resume_test_predict(wavspa, task, tmp_path):
+    run = tmp_path / "runs" / task / "adaptive"
+    wavspa("fit", task, "--trainer.max_steps", "3")
+    last = run / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 3
+    assert (run / "checkpoints" / "best.ckpt").is_file()
+    assert list(run.glob("events.out.tfevents.*"))
+
+    wavspa("fit", None, "--ckpt_path", str(last), "--trainer.max_steps", "6")
+    assert torch.load(last, weights_only=True)["global_step"] == 6
+    assert [path.name for path in run.parent.iterdir()] == ["adaptive"]  # resumed in place
+    config_before = (run / "config.yaml").read_text()
+
+    cli = wavspa("test", None, "--ckpt_path", str(run / "checkpoints" / "best.ckpt"))
+    tested = results(run)["test"]
+    assert tested["test/acc"] == pytest.approx(float(cli.trainer.callback_metrics["test/acc"]))
+    assert 0 < tested["test/chance"] < 1
+    assert (run / "config.yaml").read_text() == config_before
+    assert results(run)["fit"]["steps"] == 6
+
+    wavspa("predict", None, "--ckpt_path", str(last))
+    with (run / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["sequence"]) for row in rows} == set(range(21))
+    wavspa("test", None, "--ckpt_path", str(last))
+    right = sum(row["label"] == row["prediction"] for row in rows) / len(rows)
+    assert right == pytest.approx(results(run)["test"]["test/acc"])
+
+
+def test_resumed_training_equals_uninterrupted(wavspa, tmp_path):
+    """Same batches, same dropout: the same parameters to the bit, interrupted in the middle of an epoch."""
+    options = ("--model.optimizer.total_steps", "10", "--trainer.max_epochs", "-1")
+    wavspa("fit", "listops", "--run", "whole", "--trainer.max_steps", "10", *options)
+    wavspa("fit", "listops", "--run", "parts", "--trainer.max_steps", "4", *options)
+    last = tmp_path / "parts" / "checkpoints" / "last.ckpt"
+    wavspa("fit", None, "--ckpt_path", str(last), "--trainer.max_steps", "10")
+    whole = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    parts = torch.load(last, weights_only=True)["state_dict"]
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_overlays_swap_the_model(wavspa, configs, tmp_path):
+    wavspa("fit", "lego", "-c", str(configs / "model" / "ortho.yaml"), "--trainer.max_steps", "2")
+    wavspa("fit", "lego", "-c", str(configs / "model" / "transformer.yaml"), "--trainer.max_steps", "2")
+    assert {path.name for path in (tmp_path / "runs" / "lego").iterdir()} == {"orthogonal", "token"}
+
+
+def test_flags_beat_the_checkpoint(wavspa, tmp_path):
+    wavspa("fit", "lego", "--run", "r", "--trainer.max_steps", "2")
+    checkpoint = str(tmp_path / "r" / "checkpoints" / "last.ckpt")
+    cli = wavspa("test", None, "--ckpt_path", checkpoint, "--data.n_vars", "6")
+    assert "test/acc_by_position/6" in cli.trainer.callback_metrics
+
+
+def test_saved_config_reproduces_the_run(wavspa, tmp_path):
+    wavspa("fit", "listops", "--run", "first", "--trainer.max_steps", "3")
+    main(["fit", "-c", "first/config.yaml", "--run", "second"])
+    first, second = (
+        torch.load(tmp_path / run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for run in ("first", "second")
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    return message
+
+
+@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+def test_random_weights_are_not_evaluated(command, configs, capsys):
+    assert "needs --ckpt_path" in refused(capsys, command, "-c", str(configs / "lego.yaml"))
+
+
+def test_a_missing_checkpoint_is_said_at_once(capsys):
+    assert "no such file" in refused(capsys, "test", "--ckpt_path", "nowhere.ckpt")
+
+
+def test_another_run_is_not_overwritten(wavspa, configs, capsys):
+    wavspa("fit", "lego", "--run", "r", "--trainer.max_steps", "1")
+    assert "holds a run already" in refused(capsys, "fit", "-c", str(configs / "lego.yaml"), "--run", "r")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "part"),
+    [
+        ("--model.encoder.wavelet.kind", "adaptiv", "adaptive"),
+        ("--model.encoder.space", "fourrier", "token"),
+        ("--model.encoder.attention.kind", "sofmax", "softmax"),
+        ("--data.batch_size", "many", "many"),
+        ("--model.encoder.attention.heads", "7", "divisible"),
+    ],
+)
+def test_bad_values_name_the_known_ones(flag, value, part, configs, capsys):
+    assert part in refused(capsys, "fit", "-c", str(configs / "lego.yaml"), flag, value)
+
+
+def test_every_config_is_parsed(configs, tmp_path):
+    """Complete files on their own; overlays over the task that shows them."""
+    for path in sorted(configs.rglob("*.yaml")):
+        overlay = path.parent.name in ("model", "debug")
+        files = [configs / "lego.yaml", path] if overlay else [path]
+        arguments = [part for file in files for part in ("-c", str(file))]
+        with pytest.raises(SystemExit) as stop:
+            main(["fit", *arguments, "--print_config"])
+        assert stop.value.code == 0, path
+        assert yaml.safe_load(path.read_text()), path
+
+
+def test_lower_layers_do_not_import_lightning():
+    code = "import sys; import wavspa_lit.wavelets, wavspa_lit.nn, wavspa_lit.optim; print('lightning' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+def test_help_and_version():
+    for arguments, expected in ((["--version"], "0.1.0"), (["--help"], "fit")):
+        text = subprocess.check_output([sys.executable, "-m", "wavspa_lit", *arguments], text=True)
+        assert expected in text

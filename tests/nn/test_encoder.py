@@ -1,0 +1,94 @@
+import itertools
+
+import pytest
+import torch
+
+from wavspa_lit.nn import ClassificationHead, Encoder, EncoderConfig
+from wavspa_lit.nn.heads import pool
+from wavspa_lit.nn.positions import sinusoids
+from wavspa_lit.wavelets import WaveletConfig
+
+WAVELETS = ["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"]
+SPACES = [
+    pytest.param({"space": "token"}, id="token"),
+    *(
+        pytest.param({"space": "wavelet", "wavelet": WaveletConfig(kind=kind, name="db2", level=level)}, id=f"{kind}-{level}")
+        for kind, level in itertools.product(WAVELETS, (1, 3))
+    ),
+]
+LENGTHS = (13, 8, 5, 1)
+
+
+def encoder(cls_token=False, **options):
+    config = EncoderConfig(**{"dim": 8, "layers": 2, "mlp_dim": 16, **options})
+    return Encoder(config, vocab_size=11, max_length=32, cls_token=cls_token).eval()
+
+
+@pytest.mark.filterwarnings("ignore:.*level.*")
+@pytest.mark.parametrize("options", SPACES)
+@pytest.mark.parametrize("positions", ["none", "sinusoidal", "learned", "rotary"])
+@pytest.mark.parametrize("cls_token", [False, True])
+def test_padding_is_exact(options, positions, cls_token):
+    """Alone, and in a padded batch with anything behind it: the same states."""
+    if cls_token and positions != "sinusoidal":
+        pytest.skip("one kind of positions is enough for the CLS token")
+    model = encoder(positions=positions, cls_token=cls_token, **options)
+    tokens = torch.randint(1, 11, (len(LENGTHS), 16))
+    mask = torch.arange(16) < torch.tensor(LENGTHS)[:, None]
+    padded, padded_mask = model(tokens, mask)
+    for row, length in enumerate(LENGTHS):
+        alone, _ = model(tokens[row : row + 1, :length])
+        assert padded_mask[row].sum() == alone.shape[1] == length + cls_token
+        torch.testing.assert_close(padded[row, : alone.shape[1]], alone[0], atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*level.*")
+@pytest.mark.parametrize("options", SPACES)
+def test_every_parameter_gets_a_gradient(options):
+    model = encoder(**options)
+    head = ClassificationHead(8, 16, 3, "mean")
+    head(*model(torch.randint(1, 11, (2, 16)))).square().sum().backward()
+    missing = [name for name, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
+    assert missing == []
+
+
+def test_learned_positions_refuse_more_than_they_know():
+    with pytest.raises(ValueError, match="learned positions cover 32 positions, the input has 40"):
+        encoder(positions="learned")(torch.ones(1, 40, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("positions", ["none", "sinusoidal", "rotary"])
+def test_other_positions_go_beyond_the_trained_length(positions):
+    states, _ = encoder(positions=positions)(torch.ones(1, 40, dtype=torch.int64))
+    assert states.shape == (1, 40, 8)
+
+
+def test_sinusoids_are_sines_and_cosines():
+    table = sinusoids(7, 6)
+    position, pair = 5, 1
+    angle = torch.tensor(position / 10_000 ** (2 * pair / 6))
+    torch.testing.assert_close(table[position, 2 * pair : 2 * pair + 2], torch.stack((angle.sin(), angle.cos())))
+
+
+@pytest.mark.parametrize("how", ["cls", "mean", "max"])
+def test_pooling_reads_valid_states_only(how):
+    x, mask = torch.randn(2, 6, 3), torch.arange(6) < torch.tensor([[6], [4]])
+    pooled = pool(x, mask, how)
+    torch.testing.assert_close(pooled[1], pool(x[1:, :4], None, how)[0])
+    x[1, 4:] = 100.0
+    torch.testing.assert_close(pool(x, mask, how), pooled)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dim": 0}, "encoder.dim"),
+        ({"layers": 0}, "encoder.layers"),
+        ({"dropout": 1.5}, "encoder.dropout"),
+        ({"dim": 10}, "attention.heads"),
+        ({"dim": 7, "positions": "sinusoidal"}, "even encoder.dim"),
+    ],
+)
+def test_bad_sizes_name_the_argument(options, message):
+    with pytest.raises(ValueError, match=message):
+        EncoderConfig(**options)

@@ -1,0 +1,82 @@
+from dataclasses import asdict
+
+import pytest
+import torch
+from lightning import Trainer
+
+from wavspa_lit.nn import EncoderConfig
+from wavspa_lit.optim import OptimizerConfig
+from wavspa_lit.tasks import SequenceClassification, TokenReasoning
+from wavspa_lit.tasks.metrics import ConstantAccuracy, GroupedAccuracy
+from wavspa_lit.wavelets import WaveletConfig
+
+SIZES = {"vocab_size": 7, "num_classes": 3, "max_length": 12}
+ENCODER = EncoderConfig(dim=8, layers=1, mlp_dim=16, wavelet=WaveletConfig(kind="orthogonal", name="db2"))
+
+
+def tasks():
+    groups = {"group_values": [1, 2, 3], "trained_groups": [0]}
+    return [
+        SequenceClassification(ENCODER, OptimizerConfig(), "max", **SIZES),
+        TokenReasoning(ENCODER, OptimizerConfig(lr=0.1), **SIZES, **groups),
+    ]
+
+
+@pytest.mark.parametrize("task", tasks(), ids=lambda task: type(task).__name__)
+def test_a_checkpoint_rebuilds_the_task_from_plain_data(task, tmp_path):
+    trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", default_root_dir=tmp_path)
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "task.ckpt", weights_only=True)
+    plain = torch.load(tmp_path / "task.ckpt", weights_only=True)["hyper_parameters"]
+    assert plain["encoder"] == asdict(ENCODER)
+    again = type(task).load_from_checkpoint(tmp_path / "task.ckpt", weights_only=True)
+    assert again.encoder_config == ENCODER
+    assert again.optimizer_config == task.optimizer_config
+    for (name, a), b in zip(task.state_dict().items(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+
+
+def test_ignored_labels_count_nowhere():
+    task = SequenceClassification(ENCODER, OptimizerConfig(), **SIZES).eval()
+    batch = {"tokens": torch.randint(1, 7, (4, 9)), "labels": torch.tensor([0, 2, -100, -100])}
+    half = {key: value[:2] for key, value in batch.items()}
+    loss, count = task.loss(task(batch), batch["labels"])
+    assert count == 2
+    torch.testing.assert_close(loss, task.loss(task(half), half["labels"])[0])
+    logits = task(batch)
+    task.update_metrics("val", logits, batch)
+    expected = (logits[:2].argmax(-1) == half["labels"]).float().mean()
+    torch.testing.assert_close(task.accuracy["val"].compute(), expected)
+
+
+def test_a_batch_of_ignored_labels_has_a_finite_loss():
+    task = SequenceClassification(ENCODER, OptimizerConfig(), **SIZES)
+    loss, count = task.loss(torch.randn(2, 3), torch.full((2,), -100))
+    assert (float(loss), int(count)) == (0.0, 0)
+
+
+def test_reasoning_trains_inside_the_trained_range_only():
+    task = tasks()[1]
+    labels = torch.tensor([[-100, 1, 2], [0, -100, 1]])
+    batch = {"labels": labels, "loss_mask": torch.tensor([[False, True, False], [True, False, False]])}
+    assert task.trained_labels(batch).tolist() == [[-100, 1, -100], [0, -100, -100]]
+
+
+def test_grouped_accuracy_equals_counting():
+    predictions, labels = torch.randint(0, 3, (2, 50, 4)), torch.randint(0, 3, (2, 50, 4))
+    groups = torch.randint(0, 5, (2, 50, 4))
+    labels[groups == 1] = -100
+    groups[labels == -100] = -1
+    metric = GroupedAccuracy(5)
+    for batch in range(2):
+        metric.update(predictions[batch], labels[batch], groups[batch])
+    expected = [(predictions == labels)[groups == g].float().mean() for g in range(5)]
+    torch.testing.assert_close(metric.compute(), torch.stack(expected), equal_nan=True)
+    assert metric.compute()[1].isnan()
+
+
+def test_chance_is_the_share_of_the_most_frequent_label():
+    metric = ConstantAccuracy(4)
+    metric.update(torch.tensor([[3, 3, -100], [0, -100, 3]]))
+    metric.update(torch.tensor([1]))
+    assert metric.compute() == pytest.approx(3 / 5)

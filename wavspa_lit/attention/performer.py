@@ -1,0 +1,67 @@
+"""Performer (Choromanski et al., arXiv 2009.14794). Time and memory O(length · features · head_dim)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.linear import kernel_attention
+
+
+class PerformerAttention(Attention):
+    """FAVOR+: softmax attention estimated with positive orthogonal random features.
+
+    The features are part of the state dict, so that a checkpoint computes what was trained.
+    """
+
+    projection: Tensor
+    steps: Tensor
+
+    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+        super().__init__(config, dim, **options)
+        features = config.features or 4 * self.head_dim
+        self.redraw_interval = config.redraw_interval
+        self.register_buffer("projection", orthogonal_features(features, self.head_dim))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """See `Attention.attend`."""
+        if self.training and self.redraw_interval:
+            self._redraw()
+        q_log, k_log = self._log_features(q.float()), self._log_features(k.float())
+        if mask is not None:
+            k_log = k_log.masked_fill(~mask[:, None, :, None], -torch.inf)
+        # Any factor shared by all keys, or by all features of a query, cancels: take out the largest before exp.
+        largest = k_log.detach().amax((-1, -2), keepdim=True).nan_to_num(neginf=0.0)
+        features_q = (q_log - q_log.detach().amax(-1, keepdim=True)).exp()
+        return kernel_attention(features_q, (k_log - largest).exp(), v, mask)
+
+    def _log_features(self, x: Tensor) -> Tensor:
+        x = x * self.head_dim**-0.25
+        return x @ self.projection.T - x.square().sum(-1, keepdim=True) / 2
+
+    @torch.no_grad()
+    def _redraw(self) -> None:
+        self.steps += 1
+        if int(self.steps) % self.redraw_interval == 0:
+            self.projection.copy_(orthogonal_features(*self.projection.shape, device=self.projection.device))
+
+
+class PerformerReluAttention(Attention):
+    """The variant that WavSpA's code runs under the name Performer: relu features of normalised q, k and v."""
+
+    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+        super().__init__(config, dim, **options)
+        self.norms = nn.ModuleList(nn.LayerNorm(self.head_dim, eps=1e-6) for _ in range(3))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """See `Attention.attend`."""
+        q, k, v = (norm(x) for norm, x in zip(self.norms, (q, k, v), strict=True))
+        return kernel_attention(relu(q.float()) + 1e-3, relu(k.float()) + 1e-3, v, mask)
+
+
+def orthogonal_features(features: int, head_dim: int, device: torch.device | None = None) -> Tensor:
+    """Random directions (features, head_dim), orthogonal within each block of head_dim, with the norms of Gaussians."""
+    blocks = [torch.linalg.qr(torch.randn(head_dim, head_dim, device=device))[0] for _ in range(-(-features // head_dim))]
+    norms = torch.randn(features, head_dim, device=device).norm(dim=1, keepdim=True)
+    return torch.cat(blocks)[:features] * norms

@@ -1,0 +1,176 @@
+"""Filter banks: four filters, where they come from, and how well they behave."""
+
+from abc import ABC, abstractmethod
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import pywt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+
+class Filters(NamedTuple):
+    """Analysis and synthesis filters, each (taps,) or (taps, channels), in pywt's order."""
+
+    dec_lo: Tensor
+    dec_hi: Tensor
+    rec_lo: Tensor
+    rec_hi: Tensor
+
+    def for_channels(self, channels: int) -> "Filters":
+        """The filters as (taps, channels), checked against the signal.
+
+        Raises:
+            ValueError: If the number of taps is odd, or the filters are for another number of channels.
+        """
+        taps = self.dec_lo.shape[0]
+        if taps < 2 or taps % 2:
+            raise ValueError(f"filters need an even number of taps, got {taps}; pad them with a zero")
+        wide = [f if f.dim() == 2 else f[:, None] for f in self]
+        for f in wide:
+            if f.shape[1] not in (1, channels):
+                raise ValueError(f"filters have {f.shape[1]} channels, the signal has {channels}")
+        return Filters(*(f.expand(-1, channels) for f in wide))
+
+
+def quadrature(dec_lo: Tensor) -> Filters:
+    """The orthogonal bank of a low-pass (taps,) or (taps, channels) by the conjugate-quadrature relation."""
+    signs = torch.ones(dec_lo.shape[0], dtype=dec_lo.dtype, device=dec_lo.device)
+    signs[::2] = -1
+    dec_hi = dec_lo.flip(0) * signs.view(-1, *[1] * (dec_lo.dim() - 1))
+    return Filters(dec_lo, dec_hi, dec_lo.flip(0), dec_hi.flip(0))
+
+
+def find_wavelet(name: str) -> pywt.Wavelet:
+    """The discrete pywt wavelet of that name; ValueError with the nearest names when there is none."""
+    known = pywt.wavelist(kind="discrete")
+    if name not in known:
+        near = get_close_matches(name, known, n=5, cutoff=0.3) or known
+        raise ValueError(f"unknown wavelet {name!r}; did you mean {', '.join(near)}? pywt.wavelist() lists all")
+    return pywt.Wavelet(name)
+
+
+def wavelet_filters(wavelet: pywt.Wavelet) -> Filters:
+    """The filters of a pywt wavelet, float64."""
+    return Filters(*(torch.tensor(f, dtype=torch.float64) for f in wavelet.filter_bank))
+
+
+def as_filters(bank: Any) -> Filters:
+    """Filters of a bank module, a wavelet or its name, four filters, or an orthogonal low-pass."""
+    if isinstance(bank, FilterBank):
+        return bank.filters()
+    if isinstance(bank, str):
+        return wavelet_filters(find_wavelet(bank))
+    if hasattr(bank, "filter_bank"):
+        return Filters(*(f if isinstance(f, Tensor) else torch.tensor(f, dtype=torch.float64) for f in bank.filter_bank))
+    if isinstance(bank, Tensor):
+        return quadrature(bank)
+    if isinstance(bank, tuple) and len(bank) == 4:
+        return Filters(*bank)
+    raise TypeError(f"expected a filter bank, four filters, a low-pass or a wavelet, got {type(bank).__name__}")
+
+
+class FilterBank(nn.Module, ABC):
+    """A two-channel filter bank whose filters may train."""
+
+    @abstractmethod
+    def filters(self) -> Filters:
+        """The four filters, each (taps,) or (taps, channels)."""
+
+    def reconstruction_error(self) -> Tensor:
+        """Largest deviation from perfect reconstruction of any channel, as a gain: 0 is perfect.
+
+        Compares the distortion and alias polynomials of the bank with a delay and with zero.
+        """
+        dec_lo, dec_hi, rec_lo, rec_hi = (f if f.dim() == 2 else f[:, None] for f in self.filters())
+        taps = dec_lo.shape[0]
+        signs = torch.ones(taps, 1, dtype=dec_lo.dtype, device=dec_lo.device)
+        signs[1::2] = -1
+        distortion = (_convolve(dec_lo, rec_lo) + _convolve(dec_hi, rec_hi)) / 2
+        alias = (_convolve(dec_lo * signs, rec_lo) + _convolve(dec_hi * signs, rec_hi)) / 2
+        delay = torch.zeros_like(distortion)
+        delay[taps - 1] = 1
+        return torch.maximum((distortion - delay).abs().amax(), alias.abs().amax())
+
+    def orthogonality_error(self) -> Tensor:
+        """Largest deviation of the analysis low-pass from orthonormality to its even shifts, over all channels."""
+        low = self.filters().dec_lo
+        low = low if low.dim() == 2 else low[:, None]
+        products = [(low[2 * j :] * low[: len(low) - 2 * j]).sum(0) for j in range(len(low) // 2)]
+        products[0] = products[0] - 1
+        return torch.stack(products).abs().amax()
+
+    def frequency_response(self, n: int = 128) -> tuple[Tensor, Tensor]:
+        """Responses of the analysis low-pass and high-pass at n frequencies from 0 to Nyquist.
+
+        Returns:
+            Two complex tensors (n, channels); channels is 1 for a shared filter.
+        """
+        low, high = (f if f.dim() == 2 else f[:, None] for f in self.filters()[:2])
+        omega = torch.linspace(0, torch.pi, n, dtype=low.dtype, device=low.device)
+        phase = torch.exp(-1j * omega[:, None] * torch.arange(len(low), device=low.device))
+        return phase @ low.to(phase.dtype), phase @ high.to(phase.dtype)
+
+    def extra_repr(self) -> str:
+        """Taps and channels."""
+        return f"filters={tuple(self.filters().dec_lo.shape)}"
+
+
+def _convolve(a: Tensor, b: Tensor) -> Tensor:
+    """Full convolution along the first axis of (taps, channels) filters."""
+    return sum((pad(a, (0, 0, k, len(b) - 1 - k)) * b[k] for k in range(len(b))), start=torch.zeros(()).to(a))
+
+
+class FixedBank(FilterBank):
+    """Filters that do not train, orthogonal or biorthogonal.
+
+    Args:
+        filters: The four filters, each (taps,) or (taps, channels).
+    """
+
+    def __init__(self, filters: Filters) -> None:
+        super().__init__()
+        for name, value in zip(Filters._fields, filters, strict=True):
+            self.register_buffer(name, value.float())
+
+    @classmethod
+    def from_wavelet(cls, name: str) -> "FixedBank":
+        """The filters of a pywt wavelet, shared by all channels."""
+        return cls(wavelet_filters(find_wavelet(name)))
+
+    def filters(self) -> Filters:
+        """See `FilterBank.filters`."""
+        return Filters(*(self.get_buffer(name) for name in Filters._fields))
+
+
+class AdaptiveBank(FilterBank):
+    """AdaWavSpA: a free low-pass, from which the other filters follow by the conjugate-quadrature relation.
+
+    Reconstruction is perfect at the start and only as good afterwards as training keeps it.
+
+    Args:
+        dec_lo: (taps,) or (taps, channels), the low-pass at the start.
+    """
+
+    def __init__(self, dec_lo: Tensor) -> None:
+        super().__init__()
+        self.dec_lo = nn.Parameter(dec_lo.detach().clone().float())
+
+    @classmethod
+    def from_wavelet(cls, name: str, channels: int | None = None) -> "AdaptiveBank":
+        """Starts at an orthogonal pywt wavelet, with filters of its own for each of `channels`."""
+        dec_lo = orthogonal_low_pass(name)
+        return cls(dec_lo if channels is None else dec_lo[:, None].repeat(1, channels))
+
+    def filters(self) -> Filters:
+        """See `FilterBank.filters`."""
+        return quadrature(self.dec_lo)
+
+
+def orthogonal_low_pass(name: str) -> Tensor:
+    """The low-pass (taps,) float64 of an orthogonal pywt wavelet; ValueError for others."""
+    wavelet = find_wavelet(name)
+    if not wavelet.orthogonal:
+        raise ValueError(f"wavelet {name!r} is not orthogonal; use a db, sym, coif or dmey wavelet, or kind fixed")
+    return wavelet_filters(wavelet).dec_lo

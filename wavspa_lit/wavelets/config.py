@@ -1,0 +1,62 @@
+"""Plain-data description of a wavelet, and its builder."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from wavspa_lit.wavelets.bank import AdaptiveBank, FixedBank, find_wavelet, orthogonal_low_pass
+from wavspa_lit.wavelets.boundary import Mode
+from wavspa_lit.wavelets.lifting import AdaptiveLifting, LiftingScheme
+from wavspa_lit.wavelets.orthogonal import OrthogonalBank
+
+Kind = Literal["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"]
+
+
+@dataclass
+class WaveletConfig:
+    """The transform of the wavelet space."""
+
+    kind: Kind = "adaptive"
+    """fixed: a pywt wavelet; adaptive: free filters; orthogonal: lattice angles; lifting: LeGall 5/3; adaptive_lifting:
+    learned predict and update."""
+    name: str = "db8"
+    """pywt wavelet that the filters are, or start from; for adaptive_lifting it gives the number of taps."""
+    level: int = 1
+    """Depth of the decomposition."""
+    mode: Mode = "periodization"
+    """How the signal goes on beyond its ends; lifting is always periodic."""
+    sharing: Literal["channel", "all"] = "channel"
+    """Trainable filters for each channel, or one for all."""
+    per_level: bool = False
+    """Trainable filters for each level, or the same at all levels."""
+    low_pass: bool = False
+    """orthogonal: keep the sum of the angles at π/4, so that the low-pass stays one."""
+
+    def __post_init__(self) -> None:
+        if self.level < 0:
+            raise ValueError(f"wavelet.level must not be negative, got {self.level}")
+        if self.kind in ("adaptive", "orthogonal"):
+            orthogonal_low_pass(self.name)
+        else:
+            find_wavelet(self.name)
+
+
+def build_wavelet(config: WaveletConfig, channels: int) -> nn.Module:
+    """Builds the filters for signals with that many channels: a bank, a lifting scheme, or a ModuleList by level."""
+    if config.per_level and config.kind not in ("fixed", "lifting"):
+        return nn.ModuleList(_build(config, channels) for _ in range(config.level))
+    return _build(config, channels)
+
+
+def _build(config: WaveletConfig, channels: int) -> nn.Module:
+    own = channels if config.sharing == "channel" else None
+    if config.kind == "adaptive":
+        return AdaptiveBank.from_wavelet(config.name, own)
+    if config.kind == "orthogonal":
+        return OrthogonalBank.from_wavelet(config.name, own, low_pass=config.low_pass)
+    if config.kind == "lifting":
+        return LiftingScheme()
+    if config.kind == "adaptive_lifting":
+        return AdaptiveLifting(find_wavelet(config.name).dec_len, own)
+    return FixedBank.from_wavelet(config.name)

@@ -1,0 +1,92 @@
+"""Lifting: analysis by predicting odd samples from even ones, invertible whatever the predictor."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad, silu
+
+from wavspa_lit.wavelets.boundary import extend, inside
+
+
+class Lifting(nn.Module, ABC):
+    """One predict and one update step: `detail = odd - predict(even)`, `approximation = even + update(detail)`.
+
+    Odd lengths are continued by a zero, which is dropped again: the inverse is exact at every length.
+    """
+
+    @abstractmethod
+    def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
+        """Estimates odd samples from even ones, both (batch, count, channels); rows end at `ends` (batch,), if given."""
+
+    @abstractmethod
+    def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
+        """What is added to the even samples, in the same shapes."""
+
+    def analyse(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Maps (batch, length, channels), zero behind each row's end, to approximation and detail of half the length."""
+        dtype = x.dtype
+        x = pad(x, (0, 0, 0, x.shape[1] % 2)).to(torch.promote_types(dtype, torch.float32))
+        ends = None if lengths is None else (lengths + 1) // 2
+        even, odd = x[:, ::2], x[:, 1::2]
+        detail = inside(odd - self.predict(even, ends), ends)
+        approximation = inside(even + self.update(detail, ends), ends)
+        return approximation.to(dtype), detail.to(dtype)
+
+    def synthesise(self, approximation: Tensor, detail: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The inverse of `analyse`, with an even length."""
+        dtype = approximation.dtype
+        approximation, detail = (x.to(torch.promote_types(dtype, torch.float32)) for x in (approximation, detail))
+        ends = None if lengths is None else (lengths + 1) // 2
+        even = inside(approximation - self.update(detail, ends), ends)
+        odd = detail + self.predict(even, ends)
+        return torch.stack((even, odd), dim=2).flatten(1, 2).to(dtype)
+
+
+class LiftingScheme(Lifting):
+    """The LeGall 5/3 wavelet, unnormalised and periodic: each odd sample predicted by the mean of its neighbours."""
+
+    def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
+        """See `Lifting.predict`."""
+        following = extend(even, 0, 1, "periodic", ends)[:, 1:]
+        return (even + following) / 2
+
+    def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
+        """See `Lifting.update`."""
+        preceding = extend(detail, 1, 0, "periodic", ends)[:, :-1]
+        return (preceding + detail) / 4
+
+
+class AdaptiveLifting(Lifting):
+    """LiftWavSpA with learned predict and update filters under a SiLU (the paper's code).
+
+    Args:
+        taps: Length of both filters.
+        channels: Channels with filters of their own; None: one filter for all.
+        std: Standard deviation of the filters at the start.
+    """
+
+    def __init__(self, taps: int, channels: int | None = None, *, std: float = 0.02) -> None:
+        super().__init__()
+        shape = (taps,) if channels is None else (taps, channels)
+        self.predictor = nn.Parameter(torch.randn(shape) * std)
+        self.updater = nn.Parameter(torch.randn(shape) * std)
+
+    def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
+        """See `Lifting.predict`."""
+        return silu(_correlate(even, self.predictor, ends)) / 2
+
+    def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
+        """See `Lifting.update`."""
+        return silu(_correlate(detail, self.updater, ends)) / 4
+
+
+def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:
+    """Circular correlation of (batch, length, channels) with (taps,) or (taps, channels)."""
+    taps, channels = len(filters), x.shape[2]
+    filters = (filters if filters.dim() == 2 else filters[:, None]).to(x.dtype)
+    if filters.shape[1] not in (1, channels):
+        raise ValueError(f"lifting filters have {filters.shape[1]} channels, the signal has {channels}")
+    extended = extend(x, 0, taps - 1, "periodic", ends)
+    weights = filters.expand(-1, channels).T[:, None, None, :]
+    return conv2d(extended.transpose(1, 2)[:, :, None], weights, groups=channels)[:, :, 0].transpose(1, 2)

@@ -1,0 +1,70 @@
+"""OrthoWavSpA: orthonormal filters from the angles of a lattice (paper section on OrthoWavSpA)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from wavspa_lit.wavelets.bank import FilterBank, Filters, orthogonal_low_pass, quadrature
+
+
+def lattice_filter(angles: Tensor) -> Tensor:
+    """The low-pass (2 * stages, ...) of lattice angles (stages, ...): orthonormal to its even shifts for any angles.
+
+    Each stage maps neighbours (e, o) to (e sin θ + o cos θ, e cos θ - o sin θ); between stages the filter is delayed
+    by one sample. Its sum is √2 cos(Σθ - π/4), so that Σθ = π/4 gives a true low-pass.
+    """
+    sin, cos = angles.sin(), angles.cos()
+    low = torch.stack((sin[0], cos[0]))
+    for s, c in zip(sin[1:], cos[1:], strict=True):
+        edge = torch.zeros_like(low[:1])
+        delayed = torch.cat((edge, low, edge))
+        even, odd = delayed[::2], delayed[1::2]
+        low = torch.stack((even * s + odd * c, even * c - odd * s), dim=1).flatten(0, 1)
+    return low
+
+
+def lattice_angles(low: Tensor) -> Tensor:
+    """The inverse of `lattice_filter`: angles (taps / 2,) of an orthonormal low-pass (taps,), float64."""
+    rest, angles = low.double(), []
+    while len(rest) > 2:
+        # One stage maps (0, a) at the front to a (cos, -sin), and (b, 0) at the back to b (sin, cos).
+        front, back = rest[:2], rest[-2:]
+        if front.norm() > back.norm():
+            angle = torch.atan2(-front[1], front[0])
+        else:
+            angle = torch.atan2(back[0], back[1])
+        angles.append(angle)
+        sin, cos = angle.sin(), angle.cos()
+        even, odd = rest[::2], rest[1::2]
+        rest = torch.stack((even * sin + odd * cos, even * cos - odd * sin), dim=1).flatten()[1:-1]
+    angles.append(torch.atan2(rest[0], rest[1]))
+    return torch.stack(angles[::-1])
+
+
+class OrthogonalBank(FilterBank):
+    """Filters that are orthonormal whatever their angles, so that training cannot break reconstruction.
+
+    Args:
+        angles: (stages,) or (stages, channels), the lattice angles at the start.
+        low_pass: Keep Σθ = π/4, so that the low-pass stays one; the last angle then follows from the others.
+    """
+
+    def __init__(self, angles: Tensor, *, low_pass: bool = False) -> None:
+        super().__init__()
+        self.low_pass = low_pass
+        angles = angles.detach().clone().float()
+        self.angles = nn.Parameter(angles[:-1] if low_pass else angles)
+
+    @classmethod
+    def from_wavelet(cls, name: str, channels: int | None = None, *, low_pass: bool = False) -> "OrthogonalBank":
+        """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`."""
+        angles = lattice_angles(orthogonal_low_pass(name))
+        return cls(angles if channels is None else angles[:, None].repeat(1, channels), low_pass=low_pass)
+
+    def filters(self) -> Filters:
+        """See `FilterBank.filters`."""
+        angles = self.angles
+        if self.low_pass:
+            angles = torch.cat((angles, math.pi / 4 - angles.sum(0, keepdim=True)))
+        return quadrature(lattice_filter(angles))

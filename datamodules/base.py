@@ -58,6 +58,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         """Token id of padding."""
         return 0
 
+    def __str__(self) -> str:
+        """Name and sizes; Lightning's own would open every loader."""
+        sizes = f"vocab_size={self.vocab_size}, num_classes={self.num_classes}, max_length={self.max_length}"
+        return f"{type(self).__name__}({sizes})"
+
     @abstractmethod
     def build_dataset(self, split: Split) -> BatchDataset:
         """Opens a split."""

@@ -130,7 +130,8 @@ class ResumableLoader:
         world_size: int = 1,
         num_workers: int = 0,
     ) -> None:
-        # Lightning finds the sampler by this name and calls its set_epoch.
+        # Lightning looks for these two by name, and calls set_epoch of what it finds.
+        self.batch_sampler = None
         self.sampler = EpochBatches(
             len(dataset), batch_size, training=training, seed=seed, rank=rank, world_size=world_size
         )

@@ -109,6 +109,16 @@ class WavspaCLI(LightningCLI):
             last = Path(config.run) / "checkpoints" / "last.ckpt"
             parser.error(f"--run {config.run} holds a run already; choose another, or resume with --ckpt_path {last}")
 
+    def instantiate_classes(self) -> None:
+        """Reports what the configs refuse as errors of the command line."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            cause: BaseException = error
+            while isinstance(cause.__context__, ValueError):  # the parser wraps the message in the types it tried
+                cause = cause.__context__
+            self._parser(self.subcommand).error(str(cause))
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
         config = self.config[self.subcommand]
@@ -150,8 +160,14 @@ def _option(arguments: list[str], name: str) -> str | None:
     return None
 
 
-def main(args: list[str] | None = None) -> WavspaCLI:
-    """Runs the command line; `args` defaults to those of the process."""
+def run(args: list[str] | None = None) -> WavspaCLI:
+    """Runs the command line and returns it, with its trainer; `args` defaults to those of the process."""
     quieten()
-    os.environ.pop("WAVSPA_RUN", None) if "LOCAL_RANK" not in os.environ else None
+    if "LOCAL_RANK" not in os.environ:
+        os.environ.pop("WAVSPA_RUN", None)
     return WavspaCLI(args)
+
+
+def main() -> None:
+    """The console script."""
+    run()

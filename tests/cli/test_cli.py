@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from wavspa_lit.cli import main
+from wavspa_lit.cli import run
 
 TINY = {
     "listops": [
@@ -20,7 +20,7 @@ TINY = {
     "lego": [
         *("--data.n_vars", "4", "--data.n_train_vars", "2"),
         *("--data.num_train", "96", "--data.num_val", "20", "--data.num_test", "21"),
-        *("--model.encoder.layers", "1", "--model.encoder.dim", "16", "--model.encoder.attention.heads", "2"),
+        *("--model.encoder.layers", "1", "--model.encoder.dim", "16", "--trainer.val_check_interval", "3"),
     ],
 }
 COMMON = ["--data.batch_size", "16", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
@@ -33,11 +33,11 @@ def _in_an_empty_directory(tmp_path, monkeypatch):
 
 @pytest.fixture
 def wavspa(configs):
-    def run(command, task=None, *arguments):
+    def command_line(command, task=None, *arguments):
         config = ["-c", str(configs / f"{task}.yaml"), *TINY[task], *COMMON] if task else []
-        return main([command, *config, *arguments])
+        return run([command, *config, *arguments])
 
-    return run
+    return command_line
 
 
 def results(run):
@@ -46,7 +46,7 @@ def results(run):
 
 @pytest.mark.parametrize("task", TINY)
 def test_fit_resume_test_predict(wavspa, task, tmp_path):
-    run = tmp_path / "runs" / task / "adaptive"
+    folder = tmp_path / "runs" / task / "adaptive"
     wavspa("fit", task, "--trainer.max_steps", "3")
     last = run / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["global_step"] == 3
@@ -101,7 +101,7 @@ def test_flags_beat_the_checkpoint(wavspa, tmp_path):
 
 def test_saved_config_reproduces_the_run(wavspa, tmp_path):
     wavspa("fit", "listops", "--run", "first", "--trainer.max_steps", "3")
-    main(["fit", "-c", "first/config.yaml", "--run", "second"])
+    run(["fit", "-c", "first/config.yaml", "--run", "second"])
     first, second = (
         torch.load(tmp_path / run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for run in ("first", "second")
@@ -111,7 +111,7 @@ def test_saved_config_reproduces_the_run(wavspa, tmp_path):
 
 def refused(capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
-        main(list(arguments))
+        run(list(arguments))
     assert stop.value.code == 2
     message = capsys.readouterr().err
     assert message.startswith("error: ")
@@ -153,7 +153,7 @@ def test_every_config_is_parsed(configs, tmp_path):
         files = [configs / "lego.yaml", path] if overlay else [path]
         arguments = [part for file in files for part in ("-c", str(file))]
         with pytest.raises(SystemExit) as stop:
-            main(["fit", *arguments, "--print_config"])
+            run(["fit", *arguments, "--print_config"])
         assert stop.value.code == 0, path
         assert yaml.safe_load(path.read_text()), path
 

@@ -113,8 +113,6 @@ class ListOps(SequenceDataModule):
         return pack(generate(self.settings, count, workers=os.cpu_count() or 1))
 
 
-
-
 def find_files(root: str | Path) -> dict[str, Path] | None:
     """The official files below root, in the first known layout that has all three; None if there is none."""
     for layout in LAYOUTS:

@@ -13,7 +13,9 @@ CLAUSE = 5
 """Tokens of a clause."""
 
 
-def sample(generator: numpy.random.Generator, count: int, n_vars: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+def sample(
+    generator: numpy.random.Generator, count: int, n_vars: int
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Draws sentences.
 
     The root of a chain is `a = val 0 ,` or `a = val 1 ,`; each further variable equals the one before it,

@@ -8,7 +8,9 @@ from wavspa_lit.attention.rotary import rotate
 @pytest.mark.parametrize("kind", ATTENTIONS)
 @pytest.mark.parametrize("rotary", [False, True])
 def test_valid_outputs_do_not_depend_on_padding(kind, rotary):
-    attention = build_attention(AttentionConfig(kind=kind, heads=2, window=4, rank=4), 8, max_length=10, rotary=rotary).eval()
+    attention = build_attention(
+        AttentionConfig(kind=kind, heads=2, window=4, rank=4), 8, max_length=10, rotary=rotary
+    ).eval()
     x, mask = torch.randn(3, 10, 8), torch.arange(10) < torch.tensor([[10], [7], [1]])
     padded = attention(x, mask)
     for row, length in enumerate((10, 7, 1)):

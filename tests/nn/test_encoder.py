@@ -12,7 +12,9 @@ WAVELETS = ["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"]
 SPACES = [
     pytest.param({"space": "token"}, id="token"),
     *(
-        pytest.param({"space": "wavelet", "wavelet": WaveletConfig(kind=kind, name="db2", level=level)}, id=f"{kind}-{level}")
+        pytest.param(
+            {"space": "wavelet", "wavelet": WaveletConfig(kind=kind, name="db2", level=level)}, id=f"{kind}-{level}"
+        )
         for kind, level in itertools.product(WAVELETS, (1, 3))
     ),
 ]

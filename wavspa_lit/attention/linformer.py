@@ -30,4 +30,6 @@ class LinformerAttention(Attention):
         if mask is not None:
             k, v = (x * mask[:, None, :, None] for x in (k, v))
         mixture = self.projection[:length].to(k.dtype).T
-        return scaled_dot_product_attention(q, mixture @ k, mixture @ v, dropout_p=self.dropout if self.training else 0.0)
+        return scaled_dot_product_attention(
+            q, mixture @ k, mixture @ v, dropout_p=self.dropout if self.training else 0.0
+        )

@@ -30,7 +30,9 @@ def render(table: Sequence[dict[str, str]]) -> str:
     columns = [column for column in COLUMNS if any(column in row for row in table)]
     cells = [columns, *([row.get(column, "") for column in columns] for row in table)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in cells]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 

@@ -31,7 +31,9 @@ class WaveletSpace(Space):
         coefficients = wavedec(x, self.bank, self.level, self.mode, mask=mask)
         if mask is None:
             return [Band(c) for c in coefficients]
-        return [Band(c, m) for c, m in zip(coefficients, band_masks(mask, self.bank, self.level, self.mode), strict=True)]
+        return [
+            Band(c, m) for c, m in zip(coefficients, band_masks(mask, self.bank, self.level, self.mode), strict=True)
+        ]
 
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         """See `Space.synthesise`."""

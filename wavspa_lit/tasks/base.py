@@ -76,10 +76,7 @@ class Task(LightningModule, ABC):
         self.encoder = Encoder(self.encoder_config, vocab_size, max_length, cls_token=cls_token)
         self.mean_loss = nn.ModuleDict({split: MeanMetric() for split in ("val", "test")})
         self.accuracy = nn.ModuleDict(
-            {
-                split: MulticlassAccuracy(num_classes, average="micro", ignore_index=IGNORED)
-                for split in ("val", "test")
-            }
+            {split: MulticlassAccuracy(num_classes, average="micro", ignore_index=IGNORED) for split in ("val", "test")}
         )
         self.chance = nn.ModuleDict({split: ConstantAccuracy(num_classes) for split in ("val", "test")})
 

@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pywt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+
+Compat = Literal["none", "official"]
+"""`official` reproduces what the released code computes where that differs from what it means to compute."""
 
 
 class Filters(NamedTuple):
@@ -34,12 +37,17 @@ class Filters(NamedTuple):
         return Filters(*(f.expand(-1, channels) for f in wide))
 
 
-def quadrature(dec_lo: Tensor) -> Filters:
-    """The orthogonal bank of a low-pass (taps,) or (taps, channels) by the conjugate-quadrature relation."""
+def quadrature(dec_lo: Tensor, compat: Compat = "none") -> Filters:
+    """The orthogonal bank of a low-pass (taps,) or (taps, channels) by the conjugate-quadrature relation.
+
+    With `compat="official"` the low-pass of channel c is that of channel C - 1 - c, while its high-pass follows from its
+    own filter: the released code reverses the channels with the taps. Such a bank does not reconstruct.
+    """
     signs = torch.ones(dec_lo.shape[0], dtype=dec_lo.dtype, device=dec_lo.device)
     signs[::2] = -1
     dec_hi = dec_lo.flip(0) * signs.view(-1, *[1] * (dec_lo.dim() - 1))
-    return Filters(dec_lo, dec_hi, dec_lo.flip(0), dec_hi.flip(0))
+    low = dec_lo.flip(1) if compat == "official" and dec_lo.dim() == 2 else dec_lo
+    return Filters(low, dec_hi, low.flip(0), dec_hi.flip(0))
 
 
 def find_wavelet(name: str) -> pywt.Wavelet:
@@ -63,7 +71,9 @@ def as_filters(bank: Any) -> Filters:
     if isinstance(bank, str):
         return wavelet_filters(find_wavelet(bank))
     if hasattr(bank, "filter_bank"):
-        return Filters(*(f if isinstance(f, Tensor) else torch.tensor(f, dtype=torch.float64) for f in bank.filter_bank))
+        return Filters(
+            *(f if isinstance(f, Tensor) else torch.tensor(f, dtype=torch.float64) for f in bank.filter_bank)
+        )
     if isinstance(bank, Tensor):
         return quadrature(bank)
     if isinstance(bank, tuple) and len(bank) == 4:
@@ -151,21 +161,23 @@ class AdaptiveBank(FilterBank):
 
     Args:
         dec_lo: (taps,) or (taps, channels), the low-pass at the start.
+        compat: See `quadrature`.
     """
 
-    def __init__(self, dec_lo: Tensor) -> None:
+    def __init__(self, dec_lo: Tensor, *, compat: Compat = "none") -> None:
         super().__init__()
+        self.compat: Compat = compat
         self.dec_lo = nn.Parameter(dec_lo.detach().clone().float())
 
     @classmethod
-    def from_wavelet(cls, name: str, channels: int | None = None) -> "AdaptiveBank":
+    def from_wavelet(cls, name: str, channels: int | None = None, *, compat: Compat = "none") -> "AdaptiveBank":
         """Starts at an orthogonal pywt wavelet, with filters of its own for each of `channels`."""
         dec_lo = orthogonal_low_pass(name)
-        return cls(dec_lo if channels is None else dec_lo[:, None].repeat(1, channels))
+        return cls(dec_lo if channels is None else dec_lo[:, None].repeat(1, channels), compat=compat)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
-        return quadrature(self.dec_lo)
+        return quadrature(self.dec_lo, self.compat)
 
 
 def orthogonal_low_pass(name: str) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from wavspa_lit.wavelets.bank import AdaptiveBank, FixedBank, find_wavelet, orthogonal_low_pass
+from wavspa_lit.wavelets.bank import AdaptiveBank, Compat, FixedBank, find_wavelet, orthogonal_low_pass
 from wavspa_lit.wavelets.boundary import Mode
 from wavspa_lit.wavelets.lifting import AdaptiveLifting, LiftingScheme
 from wavspa_lit.wavelets.orthogonal import OrthogonalBank
@@ -32,6 +32,8 @@ class WaveletConfig:
     """Trainable filters for each level, or the same at all levels."""
     low_pass: bool = False
     """orthogonal: keep the sum of the angles at π/4, so that the low-pass stays one."""
+    compat: Compat = "none"
+    """official: compute what the released code computes, which reverses the channels of the low-pass."""
 
     def __post_init__(self) -> None:
         if self.level < 0:
@@ -52,11 +54,11 @@ def build_wavelet(config: WaveletConfig, channels: int) -> nn.Module:
 def _build(config: WaveletConfig, channels: int) -> nn.Module:
     own = channels if config.sharing == "channel" else None
     if config.kind == "adaptive":
-        return AdaptiveBank.from_wavelet(config.name, own)
+        return AdaptiveBank.from_wavelet(config.name, own, compat=config.compat)
     if config.kind == "orthogonal":
-        return OrthogonalBank.from_wavelet(config.name, own, low_pass=config.low_pass)
+        return OrthogonalBank.from_wavelet(config.name, own, low_pass=config.low_pass, compat=config.compat)
     if config.kind == "lifting":
         return LiftingScheme()
     if config.kind == "adaptive_lifting":
-        return AdaptiveLifting(find_wavelet(config.name).dec_len, own)
+        return AdaptiveLifting(find_wavelet(config.name).dec_len, own, compat=config.compat)
     return FixedBank.from_wavelet(config.name)

@@ -62,9 +62,7 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
         ]
         return torch.stack(phases, dim=2).flatten(1, 2).to(dtype)
     spread = [
-        conv_transpose2d(
-            band.transpose(1, 2)[:, :, None], w.T[:, None, None, :], stride=(1, 2), groups=band.shape[2]
-        )
+        conv_transpose2d(band.transpose(1, 2)[:, :, None], w.T[:, None, None, :], stride=(1, 2), groups=band.shape[2])
         for band, w in ((low, low_filter), (high, high_filter))
     ]
     return (spread[0] + spread[1])[:, :, 0].transpose(1, 2).to(dtype)

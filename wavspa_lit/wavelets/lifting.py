@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, silu
 
+from wavspa_lit.wavelets.bank import Compat
 from wavspa_lit.wavelets.boundary import extend, inside
 
 
@@ -64,21 +65,27 @@ class AdaptiveLifting(Lifting):
         taps: Length of both filters.
         channels: Channels with filters of their own; None: one filter for all.
         std: Standard deviation of the filters at the start.
+        compat: With `official`, filters longer than the signal are cut to its (padded) length, as in the released code;
+            otherwise they wrap around.
     """
 
-    def __init__(self, taps: int, channels: int | None = None, *, std: float = 0.02) -> None:
+    def __init__(self, taps: int, channels: int | None = None, *, std: float = 0.02, compat: Compat = "none") -> None:
         super().__init__()
+        self.compat: Compat = compat
         shape = (taps,) if channels is None else (taps, channels)
         self.predictor = nn.Parameter(torch.randn(shape) * std)
         self.updater = nn.Parameter(torch.randn(shape) * std)
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.predict`."""
-        return silu(_correlate(even, self.predictor, ends)) / 2
+        return silu(_correlate(even, self._taps(self.predictor, even), ends)) / 2
 
     def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.update`."""
-        return silu(_correlate(detail, self.updater, ends)) / 4
+        return silu(_correlate(detail, self._taps(self.updater, detail), ends)) / 4
+
+    def _taps(self, filters: Tensor, x: Tensor) -> Tensor:
+        return filters[: x.shape[1]] if self.compat == "official" else filters
 
 
 def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from wavspa_lit.wavelets.bank import FilterBank, Filters, orthogonal_low_pass, quadrature
+from wavspa_lit.wavelets.bank import Compat, FilterBank, Filters, orthogonal_low_pass, quadrature
 
 
 def lattice_filter(angles: Tensor) -> Tensor:
@@ -48,23 +48,28 @@ class OrthogonalBank(FilterBank):
     Args:
         angles: (stages,) or (stages, channels), the lattice angles at the start.
         low_pass: Keep Σθ = π/4, so that the low-pass stays one; the last angle then follows from the others.
+        compat: See `quadrature`.
     """
 
-    def __init__(self, angles: Tensor, *, low_pass: bool = False) -> None:
+    def __init__(self, angles: Tensor, *, low_pass: bool = False, compat: Compat = "none") -> None:
         super().__init__()
+        self.compat: Compat = compat
         self.low_pass = low_pass
         angles = angles.detach().clone().float()
         self.angles = nn.Parameter(angles[:-1] if low_pass else angles)
 
     @classmethod
-    def from_wavelet(cls, name: str, channels: int | None = None, *, low_pass: bool = False) -> "OrthogonalBank":
+    def from_wavelet(
+        cls, name: str, channels: int | None = None, *, low_pass: bool = False, compat: Compat = "none"
+    ) -> "OrthogonalBank":
         """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`."""
         angles = lattice_angles(orthogonal_low_pass(name))
-        return cls(angles if channels is None else angles[:, None].repeat(1, channels), low_pass=low_pass)
+        angles = angles if channels is None else angles[:, None].repeat(1, channels)
+        return cls(angles, low_pass=low_pass, compat=compat)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
         angles = self.angles
         if self.low_pass:
             angles = torch.cat((angles, math.pi / 4 - angles.sum(0, keepdim=True)))
-        return quadrature(lattice_filter(angles))
+        return quadrature(lattice_filter(angles), self.compat)

@@ -172,9 +172,7 @@ def _analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None) -> tuple[
     return inside(low, ends), inside(high, ends)
 
 
-def _synthesise(
-    low: Tensor, high: Tensor, bank: Bank, mode: str, lengths: Tensor | None, total: int | None
-) -> Tensor:
+def _synthesise(low: Tensor, high: Tensor, bank: Bank, mode: str, lengths: Tensor | None, total: int | None) -> Tensor:
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
     low, high = inside(low, ends), inside(high, ends)
     if isinstance(bank, Lifting):
@@ -234,7 +232,9 @@ def _channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, A
     if axis in (-1, x.dim() - 1):
         moved = x[..., None]
     elif x.dim() < 2:
-        raise ValueError(f"x needs a length and a channel axis, got shape {tuple(x.shape)}; use axis=-1 for bare signals")
+        raise ValueError(
+            f"x needs a length and a channel axis, got shape {tuple(x.shape)}; use axis=-1 for bare signals"
+        )
     else:
         moved = x.movedim(axis, -2)
     if mask is not None and (moved.dim() != 3 or mask.shape[0] != moved.shape[0]):
@@ -245,14 +245,14 @@ def _channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, A
         band = band.reshape(*leading, *band.shape[-2:])
         return band[..., 0] if axis in (-1, x.dim() - 1) else band.movedim(-2, axis)
 
-    return moved.reshape(-1, *moved.shape[-2:]), restore
+    if moved.shape[-2] == 0:
+        raise ValueError("the signal is empty; its length must be at least 1")
+    return moved.flatten(0, -3) if moved.dim() > 2 else moved[None], restore
 
 
 def _check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
-    if x.shape[1] == 0:
-        raise ValueError("the signal is empty; its length must be at least 1")
     useful = max_level(x.shape[1], bank)
     if level is None:
         return useful

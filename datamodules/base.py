@@ -14,9 +14,9 @@ class SequenceDataModule(LightningDataModule, ABC):
     """Batches of padded sequences.
 
     A batch is a dict of tensors: `tokens` (batch, length) int64; `mask` (batch, length) bool, True for tokens and False
-    for the padding behind them, absent when there is no padding; and `labels`, (batch,) int64 for one label per sequence,
-    (batch, length) for one per position. A label of -100 is not scored; whole examples carry it where an evaluation batch had to be filled up to
-    give all ranks the same number of batches, so that every example is counted once.
+    for the padding behind them, absent when there is no padding; and `labels`, (batch,) int64 for one label per
+    sequence, (batch, length) for one per position. A label of -100 is not scored; whole examples carry it where an
+    evaluation batch had to be filled up to give all ranks the same number of batches, so that each example counts once.
 
     Args:
         batch_size: Training examples per batch and rank.

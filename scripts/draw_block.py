@@ -16,6 +16,7 @@ BLUE, ORANGE, GREY = "#1f6fb4", "#e07b1a", "#666666"
 
 
 def draw(path: str) -> None:
+    """Draws and saves the picture."""
     time = torch.linspace(0, 1, 128)
     x = torch.sin(6 * torch.pi * time) + 0.35 * torch.sin(80 * torch.pi * time) * (time > 0.55)
     bands = wavedec(x[None, :, None], FixedBank.from_wavelet("db4"), level=3)

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
 from datamodules import SequenceDataModule
 from wavspa_lit import __version__
-from wavspa_lit.callbacks import PredictionTable, RandomState, Results, WaveletMonitor
+from wavspa_lit.callbacks import LastCheckpoint, PredictionTable, RandomState, Results, WaveletMonitor
 from wavspa_lit.noise import quieten
 from wavspa_lit.reporting.runs import config_of, new_run, run_of
 from wavspa_lit.tasks import Task
@@ -42,7 +42,7 @@ class SaveRunConfig(SaveConfigCallback):
 
 
 class WavspaCLI(LightningCLI):
-    """LightningCLI with run directories, best and last checkpoints, and tests that need a checkpoint and nothing else."""
+    """LightningCLI with run directories, best and last checkpoints, and tests that need only a checkpoint."""
 
     def __init__(self, args: list[str] | None = None) -> None:
         jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -74,7 +74,7 @@ class WavspaCLI(LightningCLI):
             "--run", type=str | None, default=None, help="Run directory; default: runs/{data}/{model}, numbered."
         )
         parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
-        parser.add_lightning_class_args(ModelCheckpoint, "last_checkpoint")
+        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
         shared = {"enable_version_counter": False, "auto_insert_metric_name": False}
         best = {"filename": "best", "monitor": "val/acc", "mode": "max", **shared}
         last = {"filename": "last", "save_on_exception": True, **shared}

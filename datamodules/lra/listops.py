@@ -84,7 +84,8 @@ class ListOps(SequenceDataModule):
 
     def build_dataset(self, split: Split) -> PackedDataset:
         """See `SequenceDataModule.build_dataset`."""
-        return PackedDataset(**self._arrays(split))
+        arrays = self._arrays(split)
+        return PackedDataset(arrays["tokens"], arrays["offsets"], arrays["labels"], self.padding_id)
 
     def _arrays(self, split: Split) -> dict[str, numpy.ndarray]:
         folder = Path(self.root) / "cache" / "listops"
@@ -113,7 +114,7 @@ class ListOps(SequenceDataModule):
         return pack(generate(self.settings, count, workers=os.cpu_count() or 1))
 
 
-def find_files(root: str | Path) -> dict[str, Path] | None:
+def find_files(root: str | Path) -> dict[Split, Path] | None:
     """The official files below root, in the first known layout that has all three; None if there is none."""
     for layout in LAYOUTS:
         files = {split: Path(root) / layout / f"basic_{split}.tsv" for split in SPLITS}

@@ -1,90 +1,154 @@
 """LEGO: chains of assignments in shuffled order (Zhang et al., arXiv 2206.04301)."""
 
+from itertools import permutations
+from typing import Literal
+
 import numpy
 import torch
 
-from datamodules.base import SequenceDataModule, Split
+from datamodules.base import Split
 from datamodules.loader import IGNORED, Batch, BatchDataset
+from datamodules.reasoning.base import ReasoningDataModule, StreamDataset
+from datamodules.reasoning.task import find_name
 
-VOCABULARY = ("[PAD]", "[CLS]", "[SEP]", "=", "val", "not", ",", "0", "1", *"abcdefghijklmnopqrstuvwxyz")
-IDS = {token: index for index, token in enumerate(VOCABULARY)}
-"""Token ids of the static vocabulary."""
 CLAUSE = 5
 """Tokens of a clause."""
+LETTERS = 26
+Sentences = tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]
 
 
-def sample(
-    generator: numpy.random.Generator, count: int, n_vars: int
-) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+class Group:
+    """A finite group: the values of variables are its elements, a clause multiplies by one of them.
+
+    Args:
+        product: Number of the element g * h at [g, h]; element 0 is the neutral one.
+        relations: The word of a clause for each element; that of the neutral one is `val`.
+    """
+
+    def __init__(self, product: numpy.ndarray, relations: tuple[str, ...]) -> None:
+        self.product, self.order = product, len(product)
+        letters = tuple("abcdefghijklmnopqrstuvwxyz")
+        values = tuple(str(value) for value in range(self.order))
+        self.vocabulary = ("[PAD]", "[CLS]", "[SEP]", "=", *relations, ",", *values, *letters)
+        self.ids = {token: index for index, token in enumerate(self.vocabulary)}
+        self.relations = numpy.array([self.ids[relation] for relation in relations])
+
+
+S3 = list(permutations(range(3)))
+GROUPS = {
+    "z2": Group(numpy.array([[0, 1], [1, 0]]), ("val", "not")),
+    "s3": Group(
+        numpy.array([[S3.index(tuple(g[i] for i in h)) for h in S3] for g in S3]), ("val", "g1", "g2", "g3", "g4", "g5")
+    ),
+}
+"""z2: 0 and 1, which `not` exchanges; s3: permutations of 0, 1, 2 in lexicographic order, with (g * h)(i) = g(h(i))."""
+VOCABULARY, IDS = GROUPS["z2"].vocabulary, GROUPS["z2"].ids
+"""Tokens of Z2 by id, and their ids."""
+
+
+def sample(generator: numpy.random.Generator, count: int, n_vars: int, group: str = "z2") -> Sentences:
     """Draws sentences.
 
-    The root of a chain is `a = val 0 ,` or `a = val 1 ,`; each further variable equals the one before it,
-    `b = val a ,`, or its negation, `b = not a ,`. The clauses stand in random order between [CLS] and [SEP].
+    The root of a chain is `a = val 0 ,` with any value; each further variable is the one before it times an element of
+    the group: `b = val a ,` or `b = not a ,` for Z2. The clauses stand in random order between [CLS] and [SEP].
 
     Args:
         generator: Source of randomness.
         count: Number of sentences.
         n_vars: Variables of the chain, at most 26.
+        group: Name of the group; see `GROUPS`.
 
     Returns:
         Token ids (count, 5 * n_vars + 2); the value of each clause's variable (count, n_vars), in the order of the
         clauses in the sentence; and the position of that variable in its chain (count, n_vars), the root being 0.
     """
-    letters = generator.permuted(numpy.tile(numpy.arange(26, dtype=numpy.int64), (count, 1)), axis=1)[:, :n_vars]
-    negated = generator.integers(0, 2, (count, n_vars))
-    negated[:, 0] = 0
-    values = (generator.integers(0, 2, (count, 1)) + negated.cumsum(1)) % 2
+    algebra = GROUPS[group]
+    letters = generator.permuted(numpy.tile(numpy.arange(LETTERS), (count, 1)), axis=1)[:, :n_vars]
+    factors = generator.integers(0, algebra.order, (count, n_vars))
+    values = factors.copy()  # the root's factor is its value
+    for position in range(1, n_vars):
+        values[:, position] = algebra.product[factors[:, position], values[:, position - 1]]
     order = generator.permuted(numpy.tile(numpy.arange(n_vars), (count, 1)), axis=1)
 
-    sources = numpy.concatenate((IDS["0"] + values[:, :1], IDS["a"] + letters[:, :-1]), axis=1)
-    relations = numpy.where(negated == 1, IDS["not"], IDS["val"])
     clauses = numpy.empty((count, n_vars, CLAUSE), dtype=numpy.int64)
-    clauses[..., 0] = IDS["a"] + letters
-    clauses[..., 1] = IDS["="]
-    clauses[..., 2] = relations
-    clauses[..., 3] = sources
-    clauses[..., 4] = IDS[","]
+    clauses[..., 0] = algebra.ids["a"] + letters
+    clauses[..., 1] = algebra.ids["="]
+    clauses[:, 0, 2], clauses[:, 1:, 2] = algebra.ids["val"], algebra.relations[factors[:, 1:]]
+    clauses[:, 0, 3], clauses[:, 1:, 3] = algebra.ids["0"] + values[:, 0], clauses[:, :-1, 0]
+    clauses[..., 4] = algebra.ids[","]
     clauses = numpy.take_along_axis(clauses, order[..., None], axis=1)
     edge = numpy.ones((count, 1), dtype=numpy.int64)
-    tokens = numpy.concatenate((IDS["[CLS]"] * edge, clauses.reshape(count, -1), IDS["[SEP]"] * edge), axis=1)
+    ends = algebra.ids["[CLS]"] * edge, algebra.ids["[SEP]"] * edge
+    tokens = numpy.concatenate((ends[0], clauses.reshape(count, -1), ends[1]), axis=1)
     return tokens, numpy.take_along_axis(values, order, axis=1), order
 
 
+def sample_split(generator: numpy.random.Generator, count: int, n_vars: int, group: str, split: Split) -> Sentences:
+    """Draws sentences of a split.
+
+    Sentences of up to four variables are few enough to be met in two splits. There a hash of its tokens says which
+    split a sentence may be in: one eighth of them is for validation, one eighth for testing.
+    """
+    if n_vars > 4:
+        return sample(generator, count, n_vars, group)
+    weights = numpy.random.default_rng(0).integers(0, 2**64, CLAUSE * n_vars + 2, dtype=numpy.uint64) | numpy.uint64(1)
+    parts: list[Sentences] = []
+    missing = count
+    while missing:
+        drawn = sample(generator, 2 * missing + 64, n_vars, group)
+        bucket = (drawn[0].astype(numpy.uint64) * weights).sum(1) >> numpy.uint64(61)
+        mine = bucket > 1 if split == "train" else bucket == (split == "test")
+        parts.append((drawn[0][mine][:missing], drawn[1][mine][:missing], drawn[2][mine][:missing]))
+        missing -= len(parts[-1][0])
+    tokens, values, positions = (numpy.concatenate(part) for part in zip(*parts, strict=True))
+    return tokens, values, positions
+
+
+def to_batch(tokens: numpy.ndarray, values: numpy.ndarray, positions: numpy.ndarray, n_train_vars: int) -> Batch:
+    """The batch of sentences, with an answer at each clause's variable."""
+    batch = torch.from_numpy(tokens.astype(numpy.int64))
+    labels, groups = torch.full_like(batch, IGNORED), torch.full_like(batch, -1)
+    labels[:, 1:-1:CLAUSE] = torch.from_numpy(values.astype(numpy.int64))
+    groups[:, 1:-1:CLAUSE] = torch.from_numpy(positions.astype(numpy.int64))
+    return {"tokens": batch, "labels": labels, "groups": groups, "loss_mask": (groups >= 0) & (groups < n_train_vars)}
+
+
 class LegoDataset(BatchDataset):
-    """Sentences with an answer at each clause's variable.
+    """Sentences that are always the same.
 
     Args:
-        seed: Seed of the sentences.
-        count: Number of sentences.
-        n_vars: Variables of each chain.
+        sentences: Their tokens, values and positions; see `sample`.
         n_train_vars: Variables from the root on that are trained.
     """
 
-    def __init__(self, seed: list[int], count: int, n_vars: int, n_train_vars: int) -> None:
-        tokens, values, positions = sample(numpy.random.default_rng(seed), count, n_vars)
-        self.tokens, self.n_train_vars = tokens.astype(numpy.uint8), n_train_vars
-        self.values, self.positions = values.astype(numpy.uint8), positions.astype(numpy.uint8)
+    def __init__(self, sentences: Sentences, n_train_vars: int) -> None:
+        self.sentences = [part.astype(numpy.uint8) for part in sentences]
+        self.n_train_vars = n_train_vars
 
     def __len__(self) -> int:
         """See `BatchDataset.__len__`."""
-        return len(self.tokens)
+        return len(self.sentences[0])
 
     def batch(self, indices: numpy.ndarray) -> Batch:
-        """See `BatchDataset.batch`; `groups` is the position in the chain, `loss_mask` what is trained."""
-        tokens = torch.from_numpy(self.tokens[indices].astype(numpy.int64))
-        labels, groups = torch.full_like(tokens, IGNORED), torch.full_like(tokens, -1)
-        labels[:, 1:-1:CLAUSE] = torch.from_numpy(self.values[indices].astype(numpy.int64))
-        groups[:, 1:-1:CLAUSE] = torch.from_numpy(self.positions[indices].astype(numpy.int64))
-        return {
-            "tokens": tokens,
-            "labels": labels,
-            "groups": groups,
-            "loss_mask": (groups >= 0) & (groups < self.n_train_vars),
-        }
+        """See `BatchDataset.batch`."""
+        tokens, values, positions = (part[indices] for part in self.sentences)
+        return to_batch(tokens, values, positions, self.n_train_vars)
 
 
-class Lego(SequenceDataModule):
-    """LEGO over the group Z2: the value of each variable, trained on the first of the chain, tested on all.
+class LegoStream(StreamDataset):
+    """Sentences that are drawn when they are asked for."""
+
+    def __init__(self, seed: list[int], count: int, n_vars: int, n_train_vars: int, group: str) -> None:
+        super().__init__(seed, count)
+        self.n_vars, self.n_train_vars, self.group = n_vars, n_train_vars, group
+
+    def draw(self, generator: numpy.random.Generator, count: int) -> Batch:
+        """See `StreamDataset.draw`."""
+        return to_batch(*sample_split(generator, count, self.n_vars, self.group, "train"), self.n_train_vars)
+
+
+class Lego(ReasoningDataModule):
+    """LEGO over a group: the value of each variable, trained on the first of the chain, tested on all.
 
     A batch also has `groups` (batch, length) int64, the position of the asked variable in its chain (-1 where nothing
     is asked), and `loss_mask` (batch, length) bool, True for the answers that are trained on.
@@ -92,7 +156,9 @@ class Lego(SequenceDataModule):
     Args:
         n_vars: Variables of each chain, 2 to 26; a sentence has 5 * n_vars + 2 tokens.
         n_train_vars: Variables, from the root on, that are trained.
-        num_train: Training sentences.
+        group: z2, the reference's, or s3, whose elements do not commute (not in the reference).
+        stream: New training sentences each epoch; otherwise always the same ones.
+        num_train: Training sentences of an epoch.
         num_val: Validation sentences.
         num_test: Test sentences.
         batch_size: Training examples per batch and rank.
@@ -105,6 +171,8 @@ class Lego(SequenceDataModule):
         self,
         n_vars: int = 12,
         n_train_vars: int = 6,
+        group: Literal["z2", "s3"] = "z2",
+        stream: bool = False,
         num_train: int = 120_000,
         num_val: int = 5_000,
         num_test: int = 12_000,
@@ -118,7 +186,8 @@ class Lego(SequenceDataModule):
             raise ValueError(f"data.n_vars must lie between 2 and 26, the letters of the alphabet, got {n_vars}")
         if not 1 <= n_train_vars <= n_vars:
             raise ValueError(f"data.n_train_vars must lie between 1 and data.n_vars={n_vars}, got {n_train_vars}")
-        self.n_vars, self.n_train_vars = n_vars, n_train_vars
+        self.n_vars, self.n_train_vars, self.stream = n_vars, n_train_vars, stream
+        self.group = find_name(group, GROUPS, "data.group")
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         for split, count in self.counts.items():
             if count < 1:
@@ -126,13 +195,13 @@ class Lego(SequenceDataModule):
 
     @property
     def vocab_size(self) -> int:
-        """See `VOCABULARY`."""
-        return len(VOCABULARY)
+        """See `Group.vocabulary`."""
+        return len(GROUPS[self.group].vocabulary)
 
     @property
     def num_classes(self) -> int:
-        """The values 0 and 1."""
-        return 2
+        """The elements of the group."""
+        return GROUPS[self.group].order
 
     @property
     def max_length(self) -> int:
@@ -154,7 +223,17 @@ class Lego(SequenceDataModule):
         """Indices of the trained positions."""
         return list(range(self.n_train_vars))
 
-    def build_dataset(self, split: Split) -> LegoDataset:
+    @property
+    def chance(self) -> float:
+        """Accuracy of any guess: all values are equally likely."""
+        return 1 / self.num_classes
+
+    def build_dataset(self, split: Split) -> BatchDataset:
         """See `SequenceDataModule.build_dataset`; the splits are drawn independently of each other."""
         seed = [self.seed, ("train", "val", "test").index(split)]
-        return LegoDataset(seed, self.counts[split], self.n_vars, self.n_train_vars)
+        if split == "train" and self.stream:
+            return LegoStream(seed, self.counts[split], self.n_vars, self.n_train_vars, self.group)
+        generator = numpy.random.default_rng(seed)
+        return LegoDataset(
+            sample_split(generator, self.counts[split], self.n_vars, self.group, split), self.n_train_vars
+        )

@@ -1,4 +1,4 @@
-"""ListOps expressions, drawn as the Long Range Arena draws them (its data/listops.py). Only the standard library and numpy."""
+"""ListOps expressions, drawn as the generator of the Long Range Arena draws them (lra_benchmarks/data/listops.py)."""
 
 import random
 from collections.abc import Iterator
@@ -94,7 +94,8 @@ def shard(settings: Settings, number: int) -> list[tuple[bytes, int]]:
     Raises:
         ValueError: If the settings hardly ever give an accepted length.
     """
-    generator, accepted, tries = random.Random(f"{settings.seed}/{number}"), [], 0
+    generator, tries = random.Random(f"{settings.seed}/{number}"), 0
+    accepted: list[tuple[bytes, int]] = []
     while len(accepted) < SHARD:
         expression = draw(generator, settings)
         tries += 1

@@ -46,32 +46,32 @@ def results(run):
 
 @pytest.mark.parametrize("task", TINY)
 def test_fit_resume_test_predict(wavspa, task, tmp_path):
-    folder = tmp_path / "runs" / task / "adaptive"
+    run_directory = tmp_path / "runs" / task / "adaptive"
     wavspa("fit", task, "--trainer.max_steps", "3")
-    last = run / "checkpoints" / "last.ckpt"
+    last = run_directory / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["global_step"] == 3
-    assert (run / "checkpoints" / "best.ckpt").is_file()
-    assert list(run.glob("events.out.tfevents.*"))
+    assert (run_directory / "checkpoints" / "best.ckpt").is_file()
+    assert list(run_directory.glob("events.out.tfevents.*"))
 
     wavspa("fit", None, "--ckpt_path", str(last), "--trainer.max_steps", "6")
     assert torch.load(last, weights_only=True)["global_step"] == 6
-    assert [path.name for path in run.parent.iterdir()] == ["adaptive"]  # resumed in place
-    config_before = (run / "config.yaml").read_text()
+    assert [path.name for path in run_directory.parent.iterdir()] == ["adaptive"]  # resumed in place
+    config_before = (run_directory / "config.yaml").read_text()
 
-    cli = wavspa("test", None, "--ckpt_path", str(run / "checkpoints" / "best.ckpt"))
-    tested = results(run)["test"]
+    cli = wavspa("test", None, "--ckpt_path", str(run_directory / "checkpoints" / "best.ckpt"))
+    tested = results(run_directory)["test"]
     assert tested["test/acc"] == pytest.approx(float(cli.trainer.callback_metrics["test/acc"]))
     assert 0 < tested["test/chance"] < 1
-    assert (run / "config.yaml").read_text() == config_before
-    assert results(run)["fit"]["steps"] == 6
+    assert (run_directory / "config.yaml").read_text() == config_before
+    assert results(run_directory)["fit"]["steps"] == 6
 
     wavspa("predict", None, "--ckpt_path", str(last))
-    with (run / "predictions.csv").open() as file:
+    with (run_directory / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {int(row["sequence"]) for row in rows} == set(range(21))
     wavspa("test", None, "--ckpt_path", str(last))
     right = sum(row["label"] == row["prediction"] for row in rows) / len(rows)
-    assert right == pytest.approx(results(run)["test"]["test/acc"])
+    assert right == pytest.approx(results(run_directory)["test"]["test/acc"])
 
 
 def test_resumed_training_equals_uninterrupted(wavspa, tmp_path):

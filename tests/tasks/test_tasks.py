@@ -46,7 +46,7 @@ def test_ignored_labels_count_nowhere():
     logits = task(batch)
     task.update_metrics("val", logits, batch)
     expected = (logits[:2].argmax(-1) == half["labels"]).float().mean()
-    torch.testing.assert_close(task.accuracy["val"].compute(), expected)
+    torch.testing.assert_close(task.scores_of("val").acc.compute(), expected)
 
 
 def test_a_batch_of_ignored_labels_has_a_finite_loss():

@@ -1,5 +1,7 @@
 """Linformer (Wang et al., arXiv 2006.04768). Time and memory O(length · rank)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -14,7 +16,7 @@ class LinformerAttention(Attention):
     maximum is refused.
     """
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
         self.projection = nn.Parameter(torch.empty(self.max_length, config.rank))
         nn.init.xavier_uniform_(self.projection)

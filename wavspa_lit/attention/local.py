@@ -1,5 +1,7 @@
 """Local attention, as in the Long Range Arena (arXiv 2011.04006). Time and memory O(length · window)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
@@ -10,7 +12,7 @@ from wavspa_lit.attention.base import Attention, AttentionConfig
 class LocalAttention(Attention):
     """Softmax attention inside blocks of `window` entries that do not overlap."""
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
         self.window = config.window
 

@@ -1,5 +1,7 @@
 """Longformer (Beltagy et al., arXiv 2004.05150). Time and memory O(length · window)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
@@ -10,7 +12,7 @@ from wavspa_lit.attention.base import Attention, AttentionConfig
 class LongformerAttention(Attention):
     """Softmax attention to entries at most `window` / 2 away, and to and from the first `global_tokens` entries."""
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
         self.reach, self.global_tokens = config.window // 2, config.global_tokens
 

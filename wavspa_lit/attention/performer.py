@@ -1,5 +1,7 @@
 """Performer (Choromanski et al., arXiv 2009.14794). Time and memory O(length · features · head_dim)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -17,7 +19,7 @@ class PerformerAttention(Attention):
     projection: Tensor
     steps: Tensor
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
         features = config.features or 4 * self.head_dim
         self.redraw_interval = config.redraw_interval
@@ -44,13 +46,14 @@ class PerformerAttention(Attention):
     def _redraw(self) -> None:
         self.steps += 1
         if int(self.steps) % self.redraw_interval == 0:
-            self.projection.copy_(orthogonal_features(*self.projection.shape, device=self.projection.device))
+            features, head_dim = self.projection.shape
+            self.projection.copy_(orthogonal_features(features, head_dim, self.projection.device))
 
 
 class PerformerReluAttention(Attention):
     """The variant that WavSpA's code runs under the name Performer: relu features of normalised q, k and v."""
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: int) -> None:
+    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
         self.norms = nn.ModuleList(nn.LayerNorm(self.head_dim, eps=1e-6) for _ in range(3))
 

@@ -13,7 +13,7 @@ from wavspa_lit.wavelets import FilterBank
 
 
 class WaveletMonitor(Callback):
-    """After each validation, logs each block's reconstruction error and draws the frequency responses of its filters."""
+    """After each validation, logs each bank's reconstruction error and draws its frequency responses."""
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs `wavelet/reconstruction_error/{bank}` and the picture `wavelet/response/{bank}`."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def sinusoids(length: int, dim: int, device: torch.device | None = None) -> Tensor:
-    """Sinusoidal positions (length, dim), float32: sines in the even channels, cosines in the odd (arXiv 1706.03762)."""
+    """Sinusoidal positions (length, dim), float32: sines in even channels, cosines in odd ones (arXiv 1706.03762)."""
     frequency = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000.0) / dim))
     angle = torch.arange(length, device=device)[:, None] * frequency
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)

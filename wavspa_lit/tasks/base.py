@@ -3,18 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy
 
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
-from wavspa_lit.tasks.metrics import IGNORED, ConstantAccuracy
+from wavspa_lit.tasks.metrics import IGNORED, Scores
 
 Batch = dict[str, Tensor]
 Config = TypeVar("Config")
@@ -74,11 +72,7 @@ class Task(LightningModule, ABC):
             logger=False,
         )
         self.encoder = Encoder(self.encoder_config, vocab_size, max_length, cls_token=cls_token)
-        self.mean_loss = nn.ModuleDict({split: MeanMetric() for split in ("val", "test")})
-        self.accuracy = nn.ModuleDict(
-            {split: MulticlassAccuracy(num_classes, average="micro", ignore_index=IGNORED) for split in ("val", "test")}
-        )
-        self.chance = nn.ModuleDict({split: ConstantAccuracy(num_classes) for split in ("val", "test")})
+        self.scores = nn.ModuleDict({split: Scores(num_classes) for split in ("val", "test")})
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -96,10 +90,16 @@ class Task(LightningModule, ABC):
         )
         return total / count.clamp(min=1), count
 
+    def scores_of(self, split: str) -> Scores:
+        """The metrics of `split`, val or test."""
+        return cast(Scores, self.scores[split])
+
     def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
         """Adds a batch to the metrics of `split`, val or test."""
-        self.accuracy[split].update(logits.flatten(0, -2), batch["labels"].flatten())
-        self.chance[split].update(batch["labels"])
+        labels, scores = batch["labels"], self.scores_of(split)
+        scores.loss.update(*self.loss(logits, self.trained_labels(batch)))
+        scores.acc.update(logits.flatten(0, -2), labels.flatten())
+        scores.chance.update(labels)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Logs `train/loss` and `train/acc` of the batch; returns the loss."""
@@ -111,11 +111,11 @@ class Task(LightningModule, ABC):
         return loss
 
     def _evaluation_step(self, split: str, batch: Batch) -> None:
-        logits = self(batch)
-        self.mean_loss[split].update(*self.loss(logits, self.trained_labels(batch)))
-        self.update_metrics(split, logits, batch)
-        for name, metric in (("loss", self.mean_loss), ("acc", self.accuracy), ("chance", self.chance)):
-            self.log(f"{split}/{name}", metric[split], prog_bar=split == "val" and name != "chance")
+        self.update_metrics(split, self(batch), batch)
+        scores = self.scores_of(split)
+        self.log(f"{split}/loss", scores.loss, prog_bar=True)
+        self.log(f"{split}/acc", scores.acc, prog_bar=True)
+        self.log(f"{split}/chance", scores.chance)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Logs `val/loss`, `val/acc`, `val/chance` and the metrics of the task."""

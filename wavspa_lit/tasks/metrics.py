@@ -1,11 +1,26 @@
 """Metrics that torchmetrics lacks."""
 
 import torch
-from torch import Tensor
-from torchmetrics import Metric
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.classification import MulticlassAccuracy
 
 IGNORED = -100
 """Label of what is not scored: padding, unasked positions, examples repeated to even out the ranks."""
+
+
+class Scores(nn.Module):
+    """What is logged for an evaluation split: mean loss, accuracy, and the accuracy of the best constant answer.
+
+    Args:
+        num_classes: Number of classes.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.loss = MeanMetric()
+        self.acc = MulticlassAccuracy(num_classes, average="micro", ignore_index=IGNORED)
+        self.chance = ConstantAccuracy(num_classes)
 
 
 class ConstantAccuracy(Metric):

@@ -1,6 +1,7 @@
 """An answer at some of the positions: LEGO, the Chomsky-hierarchy tasks, arithmetic."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -69,11 +70,10 @@ class TokenReasoning(Task):
     def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
         """Adds a batch to the accuracies of `split`, overall and by group."""
         super().update_metrics(split, logits, batch)
-        self.by_group[split].update(logits.argmax(-1), batch["labels"], batch["groups"])
+        cast(GroupedAccuracy, self.by_group[split]).update(logits.argmax(-1), batch["labels"], batch["groups"])
 
     def _log_groups(self, split: str) -> None:
-        metric, trained = self.by_group[split], self.get_buffer("trained")
-        assert isinstance(metric, GroupedAccuracy)
+        metric, trained = cast(GroupedAccuracy, self.by_group[split]), self.get_buffer("trained")
         accuracy = metric.compute()
         metric.reset()
         values = {f"acc_by_{self.group_name}/{v}": a for v, a in zip(self.group_values, accuracy, strict=True)}

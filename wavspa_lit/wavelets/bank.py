@@ -40,8 +40,8 @@ class Filters(NamedTuple):
 def quadrature(dec_lo: Tensor, compat: Compat = "none") -> Filters:
     """The orthogonal bank of a low-pass (taps,) or (taps, channels) by the conjugate-quadrature relation.
 
-    With `compat="official"` the low-pass of channel c is that of channel C - 1 - c, while its high-pass follows from its
-    own filter: the released code reverses the channels with the taps. Such a bank does not reconstruct.
+    With `compat="official"` the low-pass of channel c is that of channel C - 1 - c, while its high-pass follows from
+    its own filter: the released code reverses the channels with the taps. Such a bank does not reconstruct.
     """
     signs = torch.ones(dec_lo.shape[0], dtype=dec_lo.dtype, device=dec_lo.device)
     signs[::2] = -1

@@ -3,6 +3,9 @@
 Fused kernels belong behind these two functions.
 """
 
+from collections.abc import Iterable
+from functools import reduce
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, pad
@@ -25,7 +28,7 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tenso
     if torch.compiler.is_compiling():
         # The compiler fuses the loop into one pass over x; a depthwise convolution it cannot touch.
         shifted = [x[:, k : k + 2 * count - 1 : 2] for k in range(taps)]
-        outputs = [sum(w[k] * shifted[k] for k in range(taps)) for w in (low, high)]
+        outputs = [_total(w[k] * shifted[k] for k in range(taps)) for w in (low, high)]
     else:
         kernels, image = (w.T[:, None, None, :] for w in (low, high)), x.transpose(1, 2)[:, :, None]
         outputs = [conv2d(image, w, stride=(1, 2), groups=x.shape[2])[:, :, 0].transpose(1, 2) for w in kernels]
@@ -53,7 +56,7 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
         low, high = (pad(band, (0, 0, half - 1, half - 1)) for band in (low, high))
         count = low.shape[1] - half + 1
         phases = [
-            sum(
+            _total(
                 w[2 * j + phase] * band[:, half - 1 - j : half - 1 - j + count]
                 for band, w in ((low, low_filter), (high, high_filter))
                 for j in range(half)
@@ -72,3 +75,7 @@ def _accumulable(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     """All tensors in the dtype of the signal x, but at least float32."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     return tuple(tensor.to(dtype) for tensor in (x, *others))
+
+
+def _total(terms: Iterable[Tensor]) -> Tensor:
+    return reduce(torch.add, terms)

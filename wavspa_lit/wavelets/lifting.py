@@ -18,14 +18,14 @@ class Lifting(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
-        """Estimates odd samples from even ones, both (batch, count, channels); rows end at `ends` (batch,), if given."""
+        """Estimates odd samples from even ones, both (batch, count, channels); rows end at `ends` (batch,)."""
 
     @abstractmethod
     def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
         """What is added to the even samples, in the same shapes."""
 
     def analyse(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Maps (batch, length, channels), zero behind each row's end, to approximation and detail of half the length."""
+        """Maps (batch, length, channels), zero behind each row's end, to approximation and detail, half as long."""
         dtype = x.dtype
         x = pad(x, (0, 0, 0, x.shape[1] % 2)).to(torch.promote_types(dtype, torch.float32))
         ends = None if lengths is None else (lengths + 1) // 2

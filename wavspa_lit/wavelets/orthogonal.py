@@ -30,10 +30,7 @@ def lattice_angles(low: Tensor) -> Tensor:
     while len(rest) > 2:
         # One stage maps (0, a) at the front to a (cos, -sin), and (b, 0) at the back to b (sin, cos).
         front, back = rest[:2], rest[-2:]
-        if front.norm() > back.norm():
-            angle = torch.atan2(-front[1], front[0])
-        else:
-            angle = torch.atan2(back[0], back[1])
+        angle = torch.atan2(-front[1], front[0]) if front.norm() > back.norm() else torch.atan2(back[0], back[1])
         angles.append(angle)
         sin, cos = angle.sin(), angle.cos()
         even, odd = rest[::2], rest[1::2]
@@ -69,7 +66,7 @@ class OrthogonalBank(FilterBank):
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
-        angles = self.angles
+        angles: Tensor = self.angles
         if self.low_pass:
             angles = torch.cat((angles, math.pi / 4 - angles.sum(0, keepdim=True)))
         return quadrature(lattice_filter(angles), self.compat)

@@ -34,7 +34,8 @@ def wavedec(
         level: Depth; None: the largest that pywt calls useful.
         mode: Boundary rule: any pywt mode with pywt's lengths and values, or `official` (the released code's).
         mask: (batch, length) bool, True for valid samples, False for the padding behind them. Each row is then
-            transformed as if it were alone, and coefficients outside `band_masks` are 0. Needs x (batch, length, channels).
+            transformed as if it were alone, and coefficients outside `band_masks` are 0. x must be
+            (batch, length, channels).
         axis: The axis of the signal.
 
     Returns:
@@ -260,7 +261,8 @@ def _check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
         raise ValueError(f"level must not be negative, got {level}")
     if level > max(useful, 1) and not torch.compiler.is_compiling():
         warnings.warn(
-            f"level={level} is too deep for length {x.shape[1]}: beyond level {useful} every coefficient touches a boundary",
+            f"level={level} is too deep for length {x.shape[1]}: "
+            f"beyond level {useful} every coefficient touches a boundary",
             stacklevel=3,
         )
     return level

@@ -1,0 +1,119 @@
+import itertools
+
+import numpy
+import pytest
+import torch
+
+from datamodules.cache import cached
+from datamodules.loader import IGNORED, EpochBatches, PackedDataset, ResumableLoader
+
+
+def dataset(count=23):
+    lengths = numpy.arange(count) % 4 + 1
+    tokens = numpy.concatenate([numpy.full(n, i + 1) for i, n in enumerate(lengths)]).astype(numpy.uint8)
+    return PackedDataset(tokens, numpy.concatenate(([0], lengths.cumsum())), numpy.arange(count))
+
+
+def epoch(loader, number, count=None):
+    loader.sampler.set_epoch(number)
+    return [batch["labels"].tolist() for batch in itertools.islice(loader, count)]
+
+
+def test_rows_are_padded_and_masked():
+    batch = dataset()[numpy.array([0, 2, 6])]
+    assert batch["tokens"].tolist() == [[1, 0, 0], [3, 3, 3], [7, 7, 7]]
+    assert batch["mask"].tolist() == [[True, False, False], [True] * 3, [True] * 3]
+    assert "mask" not in dataset()[numpy.array([2, 6])]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("stop", [0, 1, 3, 4])
+def test_resume_continues_with_the_next_batch(workers, stop):
+    def loader():
+        return ResumableLoader(dataset(), batch_size=5, training=True, seed=3, num_workers=workers)
+
+    whole = loader()
+    expected = [epoch(whole, number) for number in range(3)]
+    first = loader()
+    epoch(first, 0)
+    before = epoch(first, 1, stop)
+    assert before == expected[1][:stop]
+    second = loader()
+    second.load_state_dict(first.state_dict())
+    if stop < 4:  # a complete epoch continues with the next
+        assert epoch(second, 1) == expected[1][stop:]
+    assert epoch(second, 2) == expected[2]
+
+
+def test_training_order_depends_on_seed_and_epoch():
+    orders = [
+        epoch(ResumableLoader(dataset(), batch_size=5, training=True, seed=s), e) for s, e in ((0, 0), (0, 1), (1, 0))
+    ]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    torch.manual_seed(5)
+    assert epoch(ResumableLoader(dataset(), batch_size=5, training=True), 0) == orders[0]
+
+
+def test_the_global_generator_is_left_alone():
+    loader = ResumableLoader(dataset(), batch_size=5, training=True)
+    before = torch.get_rng_state()
+    epoch(loader, 0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 5, 23, 24])
+def test_evaluation_counts_every_example_once_on_any_number_of_ranks(world_size, count):
+    ranks = [
+        epoch(ResumableLoader(dataset(count), batch_size=4, training=False, rank=r, world_size=world_size), 0)
+        for r in range(world_size)
+    ]
+    assert len({len(batches) for batches in ranks}) == 1
+    seen = [label for batches in ranks for batch in batches for label in batch if label != IGNORED]
+    assert sorted(seen) == list(range(count))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_ranks_train_on_different_examples_in_equal_numbers(world_size):
+    batches = [EpochBatches(23, 2, training=True, seed=0, rank=r, world_size=world_size) for r in range(world_size)]
+    shares = [[int(i) for batch in rank for i in batch] for rank in batches]
+    assert len({len(share) for share in shares}) == 1
+    assert len(set(itertools.chain(*shares))) == sum(map(len, shares)) > 23 - 2 * world_size - world_size
+
+
+def test_fewer_examples_than_a_batch_still_train():
+    assert len(epoch(ResumableLoader(dataset(3), batch_size=8, training=True), 0)[0]) == 3
+
+
+def test_cache_builds_once(tmp_path):
+    calls = []
+
+    def build():
+        calls.append(1)
+        return {"a": numpy.arange(5)}
+
+    for _ in range(2):
+        assert cached(tmp_path, {"k": 1}, build)["a"].tolist() == [0, 1, 2, 3, 4]
+    assert len(calls) == 1
+    cached(tmp_path, {"k": 2}, build)
+    assert len(calls) == 2
+
+
+def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path):
+    def build():
+        return {"a": numpy.arange(5)}
+
+    cached(tmp_path, {}, build)
+    (file,) = tmp_path.rglob("a.npy")
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.warns(UserWarning, match="damaged"):
+        assert cached(tmp_path, {}, build)["a"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_failed_build_leaves_nothing(tmp_path):
+    def fail():
+        raise RuntimeError("no disk")
+
+    with pytest.raises(RuntimeError):
+        cached(tmp_path, {}, fail)
+    assert list(tmp_path.iterdir()) == []

@@ -33,7 +33,7 @@ def draw(path: str) -> None:
         axes = figure.add_subplot(grid[row, 2])
         values = band[0, :, 0]
         axes.bar(range(len(values)), values, color=BLUE if row == 0 else ORANGE, width=0.9)
-        axes.set_title(f"{name}: {len(values)} coefficients, attention inside", fontsize=8, pad=2)
+        axes.set_title(f"{name}: {len(values)} coefficients", fontsize=8, pad=2)
         axes.set_axis_off()
     for column, text in ((1, "analysis\n(learned filters)"), (3, "synthesis\n(same filters)")):
         axes = figure.add_subplot(grid[1:3, column])

@@ -8,10 +8,25 @@ from wavspa_lit.reporting.runs import write_results
 
 
 class Results(Callback):
-    """Writes the numbers of fit, validate and test into `results.json` of the run directory."""
+    """Writes the numbers of fit, validate and test into `results.json` of the run directory.
+
+    The seconds of an interrupted training are carried over when it resumes.
+    """
 
     def __init__(self) -> None:
         self._started = 0.0
+        self._seconds_before = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """Seconds of training so far."""
+        return {"seconds": self._seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Carries over the seconds before the resume."""
+        self._seconds_before = state_dict["seconds"]
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._started
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock."""
@@ -25,7 +40,7 @@ class Results(Callback):
             "fit",
             steps=trainer.global_step,
             epochs=trainer.current_epoch,
-            seconds=round(time.perf_counter() - self._started, 2),
+            seconds=round(self._seconds(), 2),
         )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -77,9 +77,9 @@ class TokenReasoning(Task):
         accuracy = metric.compute()
         metric.reset()
         values = {f"acc_by_{self.group_name}/{v}": a for v, a in zip(self.group_values, accuracy, strict=True)}
-        for name, chosen in (("acc_trained", trained), ("acc_extrapolated", ~trained)):
-            if chosen.any():
-                values[name] = accuracy[chosen].nanmean()
+        values["acc_trained"], values["acc_extrapolated"] = accuracy[trained].nanmean(), accuracy[~trained].nanmean()
+        # A split need not have answers of every group: validation may stay inside the trained range.
+        values = {name: value for name, value in values.items() if not value.isnan()}
         # The states were reduced over the ranks by compute(): every rank logs the same values.
         self.log_dict({f"{split}/{name}": value for name, value in values.items()}, sync_dist=True)
 

@@ -17,6 +17,9 @@ SPACES = [
         )
         for kind, level in itertools.product(WAVELETS, (1, 3))
     ),
+    pytest.param({"space": "wavelet", "wavelet": WaveletConfig(name="db2", level=2, packets=True)}, id="packets"),
+    pytest.param({"wavelet": WaveletConfig(name="db2", level=2, per_level=True, sharing="head")}, id="levels-heads"),
+    pytest.param({"wavelet": WaveletConfig(name="bior2.2", tied=False, mode="reflect")}, id="untied-reflect"),
 ]
 LENGTHS = (13, 8, 5, 1)
 

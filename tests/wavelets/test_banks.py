@@ -114,6 +114,55 @@ def test_diagnostics_see_what_is_broken():
     assert bank.orthogonality_error() > 0.01
 
 
+@pytest.mark.parametrize("name", ["db4", "bior2.2", "rbio3.5"])
+def test_untied_synthesis_starts_perfect_and_cancels_aliases(name):
+    bank = AdaptiveBank.from_wavelet(name, 3, tied=False)
+    assert bank.reconstruction_error() < 1e-6
+    assert bank.penalty() < 1e-10
+    with torch.no_grad():
+        bank.rec_lo += 0.05 * torch.randn_like(bank.rec_lo)
+    assert bank.reconstruction_error() > 1e-3
+    dec_lo, dec_hi, rec_lo, rec_hi = (f[:, 0].detach().double().numpy() for f in bank.filters())
+    signs = (-1.0) ** numpy.arange(len(dec_lo))
+    alias = numpy.convolve(dec_lo * signs, rec_lo) + numpy.convolve(dec_hi * signs, rec_hi)
+    assert numpy.abs(alias).max() < 1e-6
+
+
+def test_penalty_leads_back_to_perfect_reconstruction():
+    bank = AdaptiveBank.from_wavelet("db4", 4)
+    with torch.no_grad():
+        bank.dec_lo += 0.05 * torch.randn_like(bank.dec_lo)
+    before = float(bank.reconstruction_error().detach())
+    optimizer = torch.optim.Adam(bank.parameters(), lr=0.01)
+    for _ in range(300):
+        optimizer.zero_grad()
+        bank.penalty().backward()
+        optimizer.step()
+    assert float(bank.reconstruction_error().detach()) < 0.05 * before
+
+
+def test_a_head_shares_its_filters():
+    bank = build_wavelet(WaveletConfig(kind="orthogonal", name="db2", sharing="head"), 6, heads=2)
+    torch.nn.init.uniform_(bank.angles, 0, 6)
+    x = torch.randn(2, 12, 1).expand(-1, -1, 6)
+    band = wavedec(x, bank, 1)[1]
+    for channel in (1, 2):
+        torch.testing.assert_close(band[..., channel], band[..., 0])
+    assert not torch.allclose(band[..., 3], band[..., 0])
+    with pytest.raises(ValueError, match="5 channels cannot be shared among 2 heads"):
+        build_wavelet(WaveletConfig(sharing="head"), 5, heads=2)
+
+
+@pytest.mark.filterwarnings("ignore:level=")
+def test_official_lifting_fails_at_odd_lengths_as_released():
+    """2001 samples: exact at one level, wrong in the first 2 or 4 samples at two or three."""
+    scheme, x = LiftingScheme(compat="official"), torch.randn(1, 2001, 2)
+    for level, wrong in ((1, []), (2, [0, 1]), (3, [0, 1, 2, 3])):
+        back = waverec(wavedec(x, scheme, level), scheme)
+        assert back.shape[1] == {1: 2002, 2: 2004, 3: 2008}[level]
+        assert ((back[:, :2001] - x).abs().amax((0, 2)) > 1e-4).nonzero().flatten().tolist() == wrong
+
+
 @pytest.mark.parametrize("name", ["bior2.2", "rbio3.5", "db3"])
 def test_fixed_banks_reconstruct_and_do_not_train(name):
     bank = FixedBank.from_wavelet(name)
@@ -154,6 +203,7 @@ def test_configs_build_what_they_say(kind):
         ({"name": "db200"}, "unknown wavelet 'db200'; did you mean"),
         ({"kind": "orthogonal", "name": "bior2.2"}, "not orthogonal"),
         ({"level": -1}, "wavelet.level"),
+        ({"penalty": -0.1}, "wavelet.penalty"),
     ],
 )
 def test_bad_configs_name_the_argument(arguments, message):

@@ -43,4 +43,4 @@ class EncoderConfig:
         """Builds the space of one block."""
         if self.space == "token":
             return TokenSpace()
-        return WaveletSpace(self.wavelet, self.dim)
+        return WaveletSpace(self.wavelet, self.dim, self.attention.heads)

@@ -4,37 +4,53 @@ import torch
 from torch import Tensor
 
 from wavspa_lit.spaces.base import Band, Space
-from wavspa_lit.wavelets import WaveletConfig, band_masks, build_wavelet, wavedec, waverec
+from wavspa_lit.wavelets import (
+    WaveletConfig,
+    band_masks,
+    build_wavelet,
+    wavedec,
+    wavelet_packet,
+    wavelet_packet_inverse,
+    waverec,
+)
 
 
 class WaveletSpace(Space):
     """Bands `[approximation_J, detail_J, ..., detail_1]` of a (learnable) wavelet transform along the length.
 
+    With packets, 2 ** J bands of equal width.
+
     Args:
         config: Filters, level and boundary mode.
         dim: Channels.
+        heads: Attention heads, for filters shared within a head.
     """
 
-    def __init__(self, config: WaveletConfig, dim: int) -> None:
+    def __init__(self, config: WaveletConfig, dim: int, heads: int = 1) -> None:
         super().__init__()
-        self.level, self.mode = config.level, config.mode
-        self.bank = build_wavelet(config, dim)
-        self.strides = [2**self.level, *(2**level for level in range(self.level, 0, -1))]
+        self.level, self.mode, self.packets = config.level, config.mode, config.packets
+        self.bank = build_wavelet(config, dim, heads)
+        if self.packets:
+            self.strides = [2**self.level] * 2**self.level
+        else:
+            self.strides = [2**self.level, *(2**level for level in range(self.level, 0, -1))]
 
     def lengths(self, length: int) -> list[int]:
         """See `Space.lengths`."""
-        mask = torch.ones(1, length, dtype=torch.bool)
-        return [m.shape[1] for m in band_masks(mask, self.bank, self.level, self.mode)]
+        return [mask.shape[1] for mask in self._masks(torch.ones(1, length, dtype=torch.bool))]
 
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`; masks follow from the filters' support."""
-        coefficients = wavedec(x, self.bank, self.level, self.mode, mask=mask)
-        if mask is None:
-            return [Band(c) for c in coefficients]
-        return [
-            Band(c, m) for c, m in zip(coefficients, band_masks(mask, self.bank, self.level, self.mode), strict=True)
-        ]
+        transform = wavelet_packet if self.packets else wavedec
+        bands = transform(x, self.bank, self.level, self.mode, mask=mask)
+        masks = [None] * len(bands) if mask is None else self._masks(mask)
+        return [Band(band, valid) for band, valid in zip(bands, masks, strict=True)]
 
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         """See `Space.synthesise`."""
-        return waverec(bands, self.bank, length, self.mode, mask=mask)
+        transform = wavelet_packet_inverse if self.packets else waverec
+        return transform(bands, self.bank, length, self.mode, mask=mask)
+
+    def _masks(self, mask: Tensor) -> list[Tensor]:
+        masks = band_masks(mask, self.bank, self.level, self.mode)
+        return masks[:1] * 2**self.level if self.packets else masks

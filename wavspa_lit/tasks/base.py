@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
 from wavspa_lit.tasks.metrics import IGNORED, Scores
+from wavspa_lit.wavelets import FilterBank
 
 Batch = dict[str, Tensor]
 Config = TypeVar("Config")
@@ -108,6 +109,12 @@ class Task(LightningModule, ABC):
         correct = (logits.argmax(-1) == labels).sum()
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/acc", correct / count.clamp(min=1))
+        weight = self.encoder_config.wavelet.penalty
+        banks = [module for module in self.encoder.modules() if isinstance(module, FilterBank)]
+        if weight and banks:
+            penalty = torch.stack([bank.penalty() for bank in banks]).sum()
+            self.log("train/wavelet_penalty", penalty)
+            loss = loss + weight * penalty
         return loss
 
     def _evaluation_step(self, split: str, batch: Batch) -> None:

@@ -5,7 +5,8 @@ from wavspa_lit.wavelets.boundary import MODES, Mode
 from wavspa_lit.wavelets.config import WaveletConfig, build_wavelet
 from wavspa_lit.wavelets.lifting import AdaptiveLifting, Lifting, LiftingScheme
 from wavspa_lit.wavelets.orthogonal import OrthogonalBank, lattice_angles, lattice_filter
-from wavspa_lit.wavelets.transform import band_masks, coefficient_lengths, max_level, wavedec, waverec
+from wavspa_lit.wavelets.packets import wavelet_packet, wavelet_packet_inverse
+from wavspa_lit.wavelets.transform import band_masks, max_level, wavedec, waverec
 
 __all__ = [
     "MODES",
@@ -21,10 +22,11 @@ __all__ = [
     "WaveletConfig",
     "band_masks",
     "build_wavelet",
-    "coefficient_lengths",
     "lattice_angles",
     "lattice_filter",
     "max_level",
     "wavedec",
+    "wavelet_packet",
+    "wavelet_packet_inverse",
     "waverec",
 ]

@@ -32,22 +32,35 @@ class Filters(NamedTuple):
             raise ValueError(f"filters need an even number of taps, got {taps}; pad them with a zero")
         wide = [f if f.dim() == 2 else f[:, None] for f in self]
         for f in wide:
-            if f.shape[1] not in (1, channels):
+            if channels % f.shape[1]:
                 raise ValueError(f"filters have {f.shape[1]} channels, the signal has {channels}")
-        return Filters(*(f.expand(-1, channels) for f in wide))
+        return Filters(*(spread(f, channels) for f in wide))
 
 
-def quadrature(dec_lo: Tensor, compat: Compat = "none") -> Filters:
-    """The orthogonal bank of a low-pass (taps,) or (taps, channels) by the conjugate-quadrature relation.
+def spread(filters: Tensor, channels: int) -> Tensor:
+    """Filters (taps, groups) for all channels (taps, channels): neighbouring channels, such as a head's, share one."""
+    if filters.shape[1] == 1:
+        return filters.expand(-1, channels)
+    return filters if filters.shape[1] == channels else filters.repeat_interleave(channels // filters.shape[1], 1)
 
-    With `compat="official"` the low-pass of channel c is that of channel C - 1 - c, while its high-pass follows from
-    its own filter: the released code reverses the channels with the taps. Such a bank does not reconstruct.
+
+def quadrature(dec_lo: Tensor, rec_lo: Tensor | None = None, compat: Compat = "none") -> Filters:
+    """The bank of two low-passes, whose high-passes cancel the aliases: dec_hi[k] = -(-1)^k rec_lo[k], rec_hi likewise.
+
+    Args:
+        dec_lo: (taps,) or (taps, channels), the analysis low-pass.
+        rec_lo: The synthesis low-pass; None: the reversed dec_lo, which makes the bank orthogonal if dec_lo is.
+        compat: With `official` the low-pass of channel c is that of channel C - 1 - c while its high-pass follows from
+            its own filter: the released code reverses the channels with the taps. Such a bank does not reconstruct.
     """
     signs = torch.ones(dec_lo.shape[0], dtype=dec_lo.dtype, device=dec_lo.device)
     signs[::2] = -1
-    dec_hi = dec_lo.flip(0) * signs.view(-1, *[1] * (dec_lo.dim() - 1))
-    low = dec_lo.flip(1) if compat == "official" and dec_lo.dim() == 2 else dec_lo
-    return Filters(low, dec_hi, low.flip(0), dec_hi.flip(0))
+    signs = signs.view(-1, *[1] * (dec_lo.dim() - 1))
+    rec_lo = dec_lo.flip(0) if rec_lo is None else rec_lo
+    dec_hi, rec_hi = signs * rec_lo, -signs * dec_lo
+    if compat == "official" and dec_lo.dim() == 2:
+        dec_lo, rec_lo = dec_lo.flip(1), rec_lo.flip(1)
+    return Filters(dec_lo, dec_hi, rec_lo, rec_hi)
 
 
 def find_wavelet(name: str) -> pywt.Wavelet:
@@ -88,20 +101,25 @@ class FilterBank(nn.Module, ABC):
     def filters(self) -> Filters:
         """The four filters, each (taps,) or (taps, channels)."""
 
-    def reconstruction_error(self) -> Tensor:
-        """Largest deviation from perfect reconstruction of any channel, as a gain: 0 is perfect.
-
-        Compares the distortion and alias polynomials of the bank with a delay and with zero.
-        """
+    def _deviation(self) -> Tensor:
+        """Distortion less a pure delay, and aliases, of each channel: (2 * (2 * taps - 1), channels), 0 if perfect."""
         dec_lo, dec_hi, rec_lo, rec_hi = (f if f.dim() == 2 else f[:, None] for f in self.filters())
         taps = dec_lo.shape[0]
         signs = torch.ones(taps, 1, dtype=dec_lo.dtype, device=dec_lo.device)
         signs[1::2] = -1
+        delay = torch.zeros(2 * taps - 1, 1, dtype=dec_lo.dtype, device=dec_lo.device)
+        delay[taps - 1] = 1
         distortion = (_convolve(dec_lo, rec_lo) + _convolve(dec_hi, rec_hi)) / 2
         alias = (_convolve(dec_lo * signs, rec_lo) + _convolve(dec_hi * signs, rec_hi)) / 2
-        delay = torch.zeros_like(distortion)
-        delay[taps - 1] = 1
-        return torch.maximum((distortion - delay).abs().amax(), alias.abs().amax())
+        return torch.cat((distortion - delay, alias))
+
+    def reconstruction_error(self) -> Tensor:
+        """Largest deviation from perfect reconstruction over all channels, as a gain: 0 is perfect."""
+        return self._deviation().abs().amax()
+
+    def penalty(self) -> Tensor:
+        """Squared deviation from perfect reconstruction, averaged over the channels: a loss term for free filters."""
+        return self._deviation().square().sum(0).mean()
 
     def orthogonality_error(self) -> Tensor:
         """Largest deviation of the analysis low-pass from orthonormality to its even shifts, over all channels."""
@@ -155,29 +173,42 @@ class FixedBank(FilterBank):
 
 
 class AdaptiveBank(FilterBank):
-    """AdaWavSpA: a free low-pass, from which the other filters follow by the conjugate-quadrature relation.
+    """AdaWavSpA: free low-passes, from which the high-passes follow; see `quadrature`.
 
-    Reconstruction is perfect at the start and only as good afterwards as training keeps it.
+    Reconstruction is perfect at the start and afterwards as good as training keeps it: `penalty` measures that.
 
     Args:
-        dec_lo: (taps,) or (taps, channels), the low-pass at the start.
+        dec_lo: (taps,) or (taps, groups), the analysis low-pass at the start.
+        rec_lo: The synthesis low-pass at the start, which then trains on its own; None: the reversed dec_lo, always.
         compat: See `quadrature`.
     """
 
-    def __init__(self, dec_lo: Tensor, *, compat: Compat = "none") -> None:
+    def __init__(self, dec_lo: Tensor, rec_lo: Tensor | None = None, *, compat: Compat = "none") -> None:
         super().__init__()
         self.compat: Compat = compat
         self.dec_lo = nn.Parameter(dec_lo.detach().clone().float())
+        self.rec_lo = None if rec_lo is None else nn.Parameter(rec_lo.detach().clone().float())
 
     @classmethod
-    def from_wavelet(cls, name: str, channels: int | None = None, *, compat: Compat = "none") -> "AdaptiveBank":
-        """Starts at an orthogonal pywt wavelet, with filters of its own for each of `channels`."""
-        dec_lo = orthogonal_low_pass(name)
-        return cls(dec_lo if channels is None else dec_lo[:, None].repeat(1, channels), compat=compat)
+    def from_wavelet(
+        cls, name: str, channels: int | None = None, *, tied: bool = True, compat: Compat = "none"
+    ) -> "AdaptiveBank":
+        """Starts at a pywt wavelet, with filters of their own for each of `channels`.
+
+        `tied` filters need an orthogonal wavelet; a synthesis of its own may start at a biorthogonal one.
+        """
+        if tied:
+            return cls(_repeat(orthogonal_low_pass(name), channels), compat=compat)
+        filters = wavelet_filters(find_wavelet(name))
+        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), compat=compat)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
-        return quadrature(self.dec_lo, self.compat)
+        return quadrature(self.dec_lo, self.rec_lo, self.compat)
+
+
+def _repeat(low: Tensor, channels: int | None) -> Tensor:
+    return low if channels is None else low[:, None].repeat(1, channels)
 
 
 def orthogonal_low_pass(name: str) -> Tensor:

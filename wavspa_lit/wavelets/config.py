@@ -26,39 +26,55 @@ class WaveletConfig:
     """Depth of the decomposition."""
     mode: Mode = "periodization"
     """How the signal goes on beyond its ends; lifting is always periodic."""
-    sharing: Literal["channel", "all"] = "channel"
-    """Trainable filters for each channel, or one for all."""
+    sharing: Literal["channel", "head", "all"] = "channel"
+    """Trainable filters for each channel, for each attention head's share of the channels, or one for all."""
     per_level: bool = False
     """Trainable filters for each level, or the same at all levels."""
     low_pass: bool = False
     """orthogonal: keep the sum of the angles at π/4, so that the low-pass stays one."""
+    tied: bool = True
+    """adaptive: synthesis filters are the reversed analysis filters; otherwise they train on their own."""
+    penalty: float = 0.0
+    """adaptive: weight of the deviation from perfect reconstruction in the training loss."""
+    packets: bool = False
+    """Decompose the details as well: 2 ** level bands of equal width."""
     compat: Compat = "none"
     """official: compute what the released code computes, which reverses the channels of the low-pass."""
 
     def __post_init__(self) -> None:
         if self.level < 0:
             raise ValueError(f"wavelet.level must not be negative, got {self.level}")
-        if self.kind in ("adaptive", "orthogonal"):
+        if self.penalty < 0:
+            raise ValueError(f"wavelet.penalty must not be negative, got {self.penalty}")
+        if self.kind == "orthogonal" or (self.kind == "adaptive" and self.tied):
             orthogonal_low_pass(self.name)
         else:
             find_wavelet(self.name)
 
 
-def build_wavelet(config: WaveletConfig, channels: int) -> nn.Module:
-    """Builds the filters for signals with that many channels: a bank, a lifting scheme, or a ModuleList by level."""
+def build_wavelet(config: WaveletConfig, channels: int, heads: int = 1) -> nn.Module:
+    """Builds the filters for signals with that many channels, in as many heads.
+
+    Returns:
+        A filter bank or lifting scheme, or a ModuleList of one for each level.
+    """
+    groups = {"channel": channels, "head": heads, "all": None}[config.sharing]
+    if groups is not None and channels % groups:
+        raise ValueError(
+            f"{channels} channels cannot be shared among {heads} heads; use wavelet.sharing channel or all"
+        )
     if config.per_level and config.kind not in ("fixed", "lifting"):
-        return nn.ModuleList(_build(config, channels) for _ in range(config.level))
-    return _build(config, channels)
+        return nn.ModuleList(_build(config, groups) for _ in range(config.level))
+    return _build(config, groups)
 
 
-def _build(config: WaveletConfig, channels: int) -> nn.Module:
-    own = channels if config.sharing == "channel" else None
+def _build(config: WaveletConfig, groups: int | None) -> nn.Module:
     if config.kind == "adaptive":
-        return AdaptiveBank.from_wavelet(config.name, own, compat=config.compat)
+        return AdaptiveBank.from_wavelet(config.name, groups, tied=config.tied, compat=config.compat)
     if config.kind == "orthogonal":
-        return OrthogonalBank.from_wavelet(config.name, own, low_pass=config.low_pass, compat=config.compat)
+        return OrthogonalBank.from_wavelet(config.name, groups, low_pass=config.low_pass, compat=config.compat)
     if config.kind == "lifting":
-        return LiftingScheme()
+        return LiftingScheme(compat=config.compat)
     if config.kind == "adaptive_lifting":
-        return AdaptiveLifting(find_wavelet(config.name).dec_len, own, compat=config.compat)
+        return AdaptiveLifting(find_wavelet(config.name).dec_len, groups, compat=config.compat)
     return FixedBank.from_wavelet(config.name)

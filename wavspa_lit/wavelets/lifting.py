@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, silu
 
-from wavspa_lit.wavelets.bank import Compat
+from wavspa_lit.wavelets.bank import Compat, spread
 from wavspa_lit.wavelets.boundary import extend, inside
 
 
@@ -45,7 +45,15 @@ class Lifting(nn.Module, ABC):
 
 
 class LiftingScheme(Lifting):
-    """The LeGall 5/3 wavelet, unnormalised and periodic: each odd sample predicted by the mean of its neighbours."""
+    """The LeGall 5/3 wavelet, unnormalised and periodic: each odd sample predicted by the mean of its neighbours.
+
+    Args:
+        compat: With `official`, `waverec` fails to invert odd lengths in the way the released code fails.
+    """
+
+    def __init__(self, *, compat: Compat = "none") -> None:
+        super().__init__()
+        self.compat: Compat = compat
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.predict`."""
@@ -63,7 +71,7 @@ class AdaptiveLifting(Lifting):
 
     Args:
         taps: Length of both filters.
-        channels: Channels with filters of their own; None: one filter for all.
+        channels: Channels, or groups of channels, with filters of their own; None: one filter for all.
         std: Standard deviation of the filters at the start.
         compat: With `official`, filters longer than the signal are cut to its (padded) length, as in the released code;
             otherwise they wrap around.
@@ -92,8 +100,8 @@ def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:
     """Circular correlation of (batch, length, channels) with (taps,) or (taps, channels)."""
     taps, channels = len(filters), x.shape[2]
     filters = (filters if filters.dim() == 2 else filters[:, None]).to(x.dtype)
-    if filters.shape[1] not in (1, channels):
+    if channels % filters.shape[1]:
         raise ValueError(f"lifting filters have {filters.shape[1]} channels, the signal has {channels}")
     extended = extend(x, 0, taps - 1, "periodic", ends)
-    weights = filters.expand(-1, channels).T[:, None, None, :]
+    weights = spread(filters, channels).T[:, None, None, :]
     return conv2d(extended.transpose(1, 2)[:, :, None], weights, groups=channels)[:, :, 0].transpose(1, 2)

@@ -69,4 +69,4 @@ class OrthogonalBank(FilterBank):
         angles: Tensor = self.angles
         if self.low_pass:
             angles = torch.cat((angles, math.pi / 4 - angles.sum(0, keepdim=True)))
-        return quadrature(lattice_filter(angles), self.compat)
+        return quadrature(lattice_filter(angles), compat=self.compat)

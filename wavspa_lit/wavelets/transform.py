@@ -6,14 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
-from wavspa_lit.wavelets.bank import Filters, as_filters
-from wavspa_lit.wavelets.boundary import MODES, extend, inside
-from wavspa_lit.wavelets.convolution import filter_down, filter_up
-from wavspa_lit.wavelets.lifting import Lifting
-
-Bank = Any
-"""A filter bank or lifting module, filters, a pywt wavelet or its name; or a sequence of these, level 1 first."""
+from wavspa_lit.wavelets.bank import as_filters
+from wavspa_lit.wavelets.boundary import MODES
+from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
+from wavspa_lit.wavelets.lifting import Lifting, LiftingScheme
 
 
 def wavedec(
@@ -45,15 +43,15 @@ def wavedec(
         ValueError: For an unknown mode, a negative level, an empty signal, or filters that do not fit.
         TypeError: If x is not floating point.
     """
-    signal, restore = _channels_last(x, axis, mask)
-    level = _check(signal, bank, level, mode)
+    signal, restore = channels_last(x, axis, mask)
+    level = check(signal, bank, level, mode)
     lengths = None if mask is None else mask.sum(-1)
     if mask is not None:
         signal = signal.masked_fill(~mask[..., None], 0.0)
     details: list[Tensor] = []
     for depth in range(level):
-        step = _at_level(bank, depth)
-        signal, detail = _analyse(signal, step, mode, lengths)
+        step = at_level(bank, depth)
+        signal, detail = analyse(signal, step, mode, lengths)
         lengths = None if lengths is None else coefficient_lengths(lengths, step, mode)
         details.append(detail)
     return [restore(band) for band in (signal, *reversed(details))]
@@ -88,17 +86,12 @@ def waverec(
         raise ValueError("coefficients is empty; pass the list that wavedec returned")
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
-    bands, level = [_channels_last(band, axis, mask)[0] for band in coefficients], len(coefficients) - 1
-    _, restore = _channels_last(coefficients[0], axis, mask)
+    bands, level = [channels_last(band, axis, mask)[0] for band in coefficients], len(coefficients) - 1
+    _, restore = channels_last(coefficients[0], axis, mask)
     if mask is not None:
         length = mask.shape[1] if length is None else length
-    steps = [_at_level(bank, depth) for depth in range(level)]
-    # The chain of lengths, of whole signals and of rows, that the analysis went through.
-    totals: list[int | None] = [length]
-    rows: list[Tensor | None] = [None if mask is None else mask.sum(-1)]
-    for step in steps:
-        totals.append(None if totals[-1] is None else int(coefficient_lengths(totals[-1], step, mode)))
-        rows.append(None if rows[-1] is None else coefficient_lengths(rows[-1], step, mode))
+    steps = [at_level(bank, depth) for depth in range(level)]
+    totals, rows = path_of_lengths(length, mask, steps, mode)
     signal = bands[0]
     for depth, detail in zip(reversed(range(level)), bands[1:], strict=True):
         expected = totals[depth + 1]
@@ -107,18 +100,13 @@ def waverec(
                 f"detail of level {depth + 1} has {detail.shape[1]} coefficients, but length={length} and "
                 f"mode={mode!r} give {expected}; pass the length and mode of the analysis"
             )
+        if isinstance(steps[depth], LiftingScheme) and steps[depth].compat == "official":
+            # The released code lengthens the detail where one should shorten the approximation.
+            detail, totals[depth] = pad(detail, (0, 0, 0, signal.shape[1] - detail.shape[1])), None
         if not 0 <= signal.shape[1] - detail.shape[1] <= 1:
             raise ValueError(f"bands of {signal.shape[1]} and {detail.shape[1]} coefficients do not belong together")
-        signal = _synthesise(signal[:, : detail.shape[1]], detail, steps[depth], mode, rows[depth], totals[depth])
+        signal = synthesise(signal[:, : detail.shape[1]], detail, steps[depth], mode, rows[depth], totals[depth])
     return restore(signal if length is None else signal[:, :length])
-
-
-def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:
-    """Coefficients per band of one level, for an int or an int tensor of signal lengths."""
-    if mode == "periodization" or isinstance(bank, Lifting):
-        return (lengths + 1) // 2
-    taps = as_filters(bank).dec_lo.shape[0]
-    return (lengths + 1) // 2 + taps - 2 if mode == "official" else (lengths + taps - 1) // 2
 
 
 def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization") -> list[Tensor]:
@@ -138,7 +126,7 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
     lengths, total = mask.sum(-1), mask.shape[1]
     details: list[Tensor] = []
     for depth in range(level):
-        step = _at_level(bank, depth)
+        step = at_level(bank, depth)
         lengths, total = coefficient_lengths(lengths, step, mode), coefficient_lengths(total, step, mode)
         details.append(torch.arange(total, device=mask.device) < lengths[:, None])
     return [details[-1], *reversed(details)] if details else [mask]
@@ -146,78 +134,24 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
 
 def max_level(length: int, bank: Bank) -> int:
     """The largest useful depth, as pywt counts it: beyond it, every coefficient touches a boundary."""
-    step = _at_level(bank, 0)
+    step = at_level(bank, 0)
     taps = 2 if isinstance(step, Lifting) else as_filters(step).dec_lo.shape[0]
     return 0 if length < taps - 1 or taps < 2 else (length // (taps - 1)).bit_length() - 1
 
 
-def _analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    if isinstance(bank, Lifting):
-        return bank.analyse(x, lengths)
-    filters = as_filters(bank).for_channels(x.shape[2])
-    taps = filters.dec_lo.shape[0]
-    total = x.shape[1]
-    count = int(coefficient_lengths(total, bank, mode))
-    if mode == "periodization":
-        x, even = _even(x, lengths)
-        extended = extend(x, taps // 2 - 1, taps // 2 - 1, "periodic", even)
-    elif mode == "official":
-        # The released code pads to an even length by reflection and lets its circular convolution wrap around that.
-        x = extend(x, taps - 2, taps - 2 + (total % 2 if lengths is None else 1), "reflect", lengths)
-        ends = None if lengths is None else 2 * coefficient_lengths(lengths, bank, mode)
-        extended = extend(inside(x, ends), 0, taps - 2, "periodic", ends)
-    else:
-        extended = extend(x, taps - 2, taps - 1, mode, lengths)
-    low, high = filter_down(extended, filters.dec_lo.flip(0), filters.dec_hi.flip(0), count)
-    ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
-    return inside(low, ends), inside(high, ends)
+def path_of_lengths(
+    length: int | None, mask: Tensor | None, steps: Sequence[Bank], mode: str
+) -> tuple[list[int | None], list[Tensor | None]]:
+    """The lengths, of whole signals and of rows, that an analysis by `steps` goes through, the signal's first."""
+    totals: list[int | None] = [length]
+    rows: list[Tensor | None] = [None if mask is None else mask.sum(-1)]
+    for step in steps:
+        totals.append(None if totals[-1] is None else int(coefficient_lengths(totals[-1], step, mode)))
+        rows.append(None if rows[-1] is None else coefficient_lengths(rows[-1], step, mode))
+    return totals, rows
 
 
-def _synthesise(low: Tensor, high: Tensor, bank: Bank, mode: str, lengths: Tensor | None, total: int | None) -> Tensor:
-    ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
-    low, high = inside(low, ends), inside(high, ends)
-    if isinstance(bank, Lifting):
-        signal = bank.synthesise(low, high, lengths)
-    else:
-        filters = as_filters(bank).for_channels(low.shape[2])
-        taps = filters.rec_lo.shape[0]
-        full = filter_up(low, high, filters.rec_lo, filters.rec_hi)
-        if mode == "periodization":
-            signal = _fold(full, taps // 2 - 1, 2 * low.shape[1], None if ends is None else 2 * ends)
-        else:
-            wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
-            signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
-    return inside(signal[:, :total], lengths)
-
-
-def _even(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Makes rows even by repeating their last sample, as pywt's periodization does."""
-    if lengths is None:
-        return (torch.cat((x, x[:, -1:]), dim=1), None) if x.shape[1] % 2 else (x, None)
-    ends = lengths + lengths % 2
-    x = inside(extend(x, 0, 1, "constant", lengths), ends)
-    return x[:, : x.shape[1] - x.shape[1] % 2], ends
-
-
-def _fold(full: Tensor, before: int, length: int, ends: Tensor | None) -> Tensor:
-    """Adds what sticks out of a period on either side back at the other end.
-
-    `full` (batch, before + length + before, channels) starts `before` samples ahead of the period of `length`, or of
-    each row's own `ends`.
-    """
-    if not before:
-        return full
-    body = full[:, before : before + length]
-    n = torch.full((1,), length, device=full.device) if ends is None else ends
-    ahead = torch.arange(-before, 0, device=full.device).expand(len(n), -1)
-    behind = torch.arange(before, device=full.device) + n[:, None]
-    positions = torch.cat((ahead, behind), dim=1)
-    wide = positions.expand(len(full), -1)[..., None].expand(-1, -1, full.shape[2])
-    outside = full.gather(1, wide + before)
-    return inside(body, ends).scatter_add(1, wide % n[:, None, None], outside)
-
-
-def _at_level(bank: Bank, depth: int) -> Bank:
+def at_level(bank: Bank, depth: int) -> Bank:
     """The bank of level depth + 1."""
     if isinstance(bank, nn.ModuleList | list) or (isinstance(bank, tuple) and not isinstance(bank[0], Tensor)):
         if depth >= len(bank):
@@ -226,7 +160,7 @@ def _at_level(bank: Bank, depth: int) -> Bank:
     return bank
 
 
-def _channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Any]:
+def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Any]:
     """Views x as (batch, length, channels), and returns how to undo that."""
     if not x.is_floating_point():
         raise TypeError(f"wavelet transforms need floating point numbers, got {x.dtype}; convert with x.float()")
@@ -251,7 +185,8 @@ def _channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, A
     return moved.flatten(0, -3) if moved.dim() > 2 else moved[None], restore
 
 
-def _check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
+def check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
+    """The depth to go to, or an error that says what is wrong."""
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     useful = max_level(x.shape[1], bank)
@@ -266,6 +201,3 @@ def _check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
             stacklevel=3,
         )
     return level
-
-
-__all__ = ["Bank", "Filters", "band_masks", "coefficient_lengths", "max_level", "wavedec", "waverec"]

@@ -1,0 +1,112 @@
+"""One level of analysis and synthesis: boundary, filters, every second sample."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wavspa_lit.wavelets.bank import as_filters
+from wavspa_lit.wavelets.boundary import extend, inside
+from wavspa_lit.wavelets.convolution import filter_down, filter_up
+from wavspa_lit.wavelets.lifting import Lifting
+
+Bank = Any
+"""A filter bank or lifting module, filters, a pywt wavelet or its name; or a sequence of these, level 1 first."""
+
+
+def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:
+    """Coefficients per band of one level, for an int or an int tensor of signal lengths."""
+    if mode == "periodization" or isinstance(bank, Lifting):
+        return (lengths + 1) // 2
+    taps = as_filters(bank).dec_lo.shape[0]
+    return (lengths + 1) // 2 + taps - 2 if mode == "official" else (lengths + taps - 1) // 2
+
+
+def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """One level of analysis.
+
+    Args:
+        x: (batch, length, channels), zero behind each row's end.
+        bank: The filters of this level.
+        mode: Boundary rule.
+        lengths: (batch,) int64, where the rows end; None: all are full.
+
+    Returns:
+        Approximation and detail, (batch, coefficients, channels), zero behind each row's last coefficient.
+    """
+    if isinstance(bank, Lifting):
+        return bank.analyse(x, lengths)
+    filters = as_filters(bank).for_channels(x.shape[2])
+    taps = filters.dec_lo.shape[0]
+    total = x.shape[1]
+    count = int(coefficient_lengths(total, bank, mode))
+    if mode == "periodization":
+        x, even = _even(x, lengths)
+        extended = extend(x, taps // 2 - 1, taps // 2 - 1, "periodic", even)
+    elif mode == "official":
+        # The released code pads to an even length by reflection and lets its circular convolution wrap around that.
+        x = extend(x, taps - 2, taps - 2 + (total % 2 if lengths is None else 1), "reflect", lengths)
+        ends = None if lengths is None else 2 * coefficient_lengths(lengths, bank, mode)
+        extended = extend(inside(x, ends), 0, taps - 2, "periodic", ends)
+    else:
+        extended = extend(x, taps - 2, taps - 1, mode, lengths)
+    low, high = filter_down(extended, filters.dec_lo.flip(0), filters.dec_hi.flip(0), count)
+    ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
+    return inside(low, ends), inside(high, ends)
+
+
+def synthesise(low: Tensor, high: Tensor, bank: Bank, mode: str, lengths: Tensor | None, total: int | None) -> Tensor:
+    """One level of synthesis, the inverse of `analyse`.
+
+    Args:
+        low: Approximation (batch, coefficients, channels).
+        high: Detail, in the same shape.
+        bank: The filters of this level.
+        mode: Boundary rule.
+        lengths: (batch,) int64, where the rows of the signal end; None: all are full.
+        total: Length to which the signal is cropped; None: as long as it comes.
+
+    Returns:
+        (batch, length, channels), zero behind each row's end.
+    """
+    ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
+    low, high = inside(low, ends), inside(high, ends)
+    if isinstance(bank, Lifting):
+        signal = bank.synthesise(low, high, lengths)
+    else:
+        filters = as_filters(bank).for_channels(low.shape[2])
+        taps = filters.rec_lo.shape[0]
+        full = filter_up(low, high, filters.rec_lo, filters.rec_hi)
+        if mode == "periodization":
+            signal = _fold(full, taps // 2 - 1, 2 * low.shape[1], None if ends is None else 2 * ends)
+        else:
+            wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
+            signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
+    return inside(signal[:, :total], lengths)
+
+
+def _even(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Makes rows even by repeating their last sample, as pywt's periodization does."""
+    if lengths is None:
+        return (torch.cat((x, x[:, -1:]), dim=1), None) if x.shape[1] % 2 else (x, None)
+    ends = lengths + lengths % 2
+    x = inside(extend(x, 0, 1, "constant", lengths), ends)
+    return x[:, : x.shape[1] - x.shape[1] % 2], ends
+
+
+def _fold(full: Tensor, before: int, length: int, ends: Tensor | None) -> Tensor:
+    """Adds what sticks out of a period on either side back at the other end.
+
+    `full` (batch, before + length + before, channels) starts `before` samples ahead of the period of `length`, or of
+    each row's own `ends`.
+    """
+    if not before:
+        return full
+    body = full[:, before : before + length]
+    n = torch.full((1,), length, device=full.device) if ends is None else ends
+    ahead = torch.arange(-before, 0, device=full.device).expand(len(n), -1)
+    behind = torch.arange(before, device=full.device) + n[:, None]
+    positions = torch.cat((ahead, behind), dim=1)
+    wide = positions.expand(len(full), -1)[..., None].expand(-1, -1, full.shape[2])
+    outside = full.gather(1, wide + before)
+    return inside(body, ends).scatter_add(1, wide % n[:, None, None], outside)

@@ -1,0 +1,62 @@
+"""Wavelet packets: the details are decomposed as well, into 2 ** level bands of equal width."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
+from wavspa_lit.wavelets.transform import at_level, channels_last, check, path_of_lengths
+
+
+def wavelet_packet(
+    x: Tensor, bank: Bank, level: int, mode: str = "periodization", *, mask: Tensor | None = None, axis: int = -2
+) -> list[Tensor]:
+    """The full tree of a wavelet packet analysis.
+
+    Args:
+        x: As for `wavedec`, like bank, mode, mask and axis.
+        bank: Filters.
+        level: Depth.
+        mode: Boundary rule.
+        mask: (batch, length) bool, True for valid samples.
+        axis: The axis of the signal.
+
+    Returns:
+        2 ** level bands in pywt's natural order: for level 2 `aa, ad, da, dd`, the first letter being level 1.
+    """
+    signal, restore = channels_last(x, axis, mask)
+    level = check(signal, bank, level, mode)
+    lengths = None if mask is None else mask.sum(-1)
+    bands = [signal if mask is None else signal.masked_fill(~mask[..., None], 0.0)]
+    for depth in range(level):
+        step = at_level(bank, depth)
+        bands = [half for band in bands for half in analyse(band, step, mode, lengths)]
+        lengths = None if lengths is None else coefficient_lengths(lengths, step, mode)
+    return [restore(band) for band in bands]
+
+
+def wavelet_packet_inverse(
+    bands: Sequence[Tensor],
+    bank: Bank,
+    length: int,
+    mode: str = "periodization",
+    *,
+    mask: Tensor | None = None,
+    axis: int = -2,
+) -> Tensor:
+    """The inverse of `wavelet_packet`, for signals of that length.
+
+    Raises:
+        ValueError: If the number of bands is not a power of two.
+    """
+    level = len(bands).bit_length() - 1
+    if len(bands) != 2**level:
+        raise ValueError(f"a packet tree has a power of two of bands, got {len(bands)}")
+    restore = channels_last(bands[0], axis, mask)[1]
+    signals = [channels_last(band, axis, mask)[0] for band in bands]
+    steps = [at_level(bank, depth) for depth in range(level)]
+    totals, rows = path_of_lengths(length, mask, steps, mode)
+    for depth in reversed(range(level)):
+        pairs = zip(signals[::2], signals[1::2], strict=True)
+        signals = [synthesise(low, high, steps[depth], mode, rows[depth], totals[depth]) for low, high in pairs]
+    return restore(signals[0])

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help install demo test test-all lint format tensorboard clean
+.PHONY: help install demo test test-slow lint format tensorboard clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -22,8 +22,8 @@ demo: install ## Train AdaWavSpA and the matched Transformer on two CPU cores, r
 test: install ## Run the tests
 	$(BIN)/python -m pytest
 
-test-all: install ## Run the slow tests as well
-	$(BIN)/python -m pytest -m 'slow or not slow'
+test-slow: install ## Run the slow tests: compiled kernels, 10,000 samples per task, ptwt's own tests
+	$(BIN)/python -m pytest -m slow
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

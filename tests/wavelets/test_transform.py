@@ -128,6 +128,18 @@ def test_padded_rows_equal_each_row_alone(bank, mode):
         assert not back[row, length:].any()
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("bank", ["db2", LiftingScheme(), AdaptiveLifting(4, 3)], ids=["db2", "lifting", "adaptive"])
+def test_empty_rows_stay_finite(bank, mode):
+    mask = torch.tensor([[True] * 5, [False] * 5])
+    x = torch.randn(2, 5, 3, requires_grad=True)
+    bands = wavedec(x, bank, 2, mode, mask=mask)
+    back = waverec(bands, bank, 5, mode, mask=mask)
+    (gradient,) = torch.autograd.grad(back.square().sum(), x)
+    assert all(tensor.isfinite().all() for tensor in (*bands, back, gradient))
+    assert not back[1].any()
+
+
 def test_leading_axes_and_other_axes():
     x = torch.randn(2, 3, 20, 4, dtype=torch.float64)
     bands = wavedec(x, "db2", 2)

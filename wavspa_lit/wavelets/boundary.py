@@ -39,7 +39,8 @@ def extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None =
     before = torch.arange(-left, 0, device=x.device).expand(len(n), -1)
     if mode == "zero":
         return torch.nn.functional.pad(x, (0, 0, left, right))
-    front, back = _values(x, before, n, mode), _values(x, beyond, n, mode)
+    some = n.clamp(min=1)  # an empty row is all zero, and so is its extension, whatever the indices
+    front, back = _values(x, before, some, mode), _values(x, beyond, some, mode)
     if lengths is None:
         return torch.cat((front, x, back), dim=1)
     extended = torch.cat((front, x, torch.zeros_like(back)), dim=1)

@@ -109,4 +109,4 @@ def _fold(full: Tensor, before: int, length: int, ends: Tensor | None) -> Tensor
     positions = torch.cat((ahead, behind), dim=1)
     wide = positions.expand(len(full), -1)[..., None].expand(-1, -1, full.shape[2])
     outside = full.gather(1, wide + before)
-    return inside(body, ends).scatter_add(1, wide % n[:, None, None], outside)
+    return inside(body, ends).scatter_add(1, wide % n.clamp(min=1)[:, None, None], outside)

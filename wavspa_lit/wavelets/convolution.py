@@ -72,9 +72,9 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
 
 
 def _accumulable(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-    """All tensors in the dtype of the signal x, but at least float32."""
+    """All tensors on the device and in the dtype of the signal x, but at least float32."""
     dtype = torch.promote_types(x.dtype, torch.float32)
-    return tuple(tensor.to(dtype) for tensor in (x, *others))
+    return tuple(tensor.to(x.device, dtype) for tensor in (x, *others))
 
 
 def _total(terms: Iterable[Tensor]) -> Tensor:

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# LEGO accuracy by chain position: four models that differ in the space only, three seeds each, two runs at a time.
+# usage: scripts/lego_curves.sh CONFIG FOLDER [FLAGS...]
+set -euo pipefail
+config=$1 folder=$2
+shift 2
+one() {
+    run="$folder/$1-seed$2"
+    wavspa fit -c "$config" -c "configs/model/$1.yaml" --run "$run" --seed_everything "$2" --data.seed "$2" \
+        --trainer.enable_progress_bar false "${@:3}"
+    wavspa test --ckpt_path "$run/checkpoints/last.ckpt" --trainer.enable_progress_bar false
+}
+export -f one
+export config folder OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+for seed in 0 1 2; do
+    for model in transformer ada ortho lift; do echo "$model $seed"; done
+done | xargs -P "${JOBS:-2}" -L 1 bash -c 'one "$@" '"$*"' > /dev/null 2>&1' one
+python -m wavspa_lit.reporting.table "$folder"/*

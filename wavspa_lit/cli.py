@@ -14,7 +14,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
 from datamodules import SequenceDataModule
 from wavspa_lit import __version__
-from wavspa_lit.callbacks import LastCheckpoint, PredictionTable, RandomState, Results, WaveletMonitor
+from wavspa_lit.callbacks import (
+    ExtrapolationCurve,
+    LastCheckpoint,
+    PredictionTable,
+    RandomState,
+    Results,
+    WaveletMonitor,
+)
 from wavspa_lit.noise import quieten
 from wavspa_lit.reporting.runs import config_of, new_run, run_of
 from wavspa_lit.tasks import Task
@@ -129,6 +136,7 @@ class WavspaCLI(LightningCLI):
             RandomState(),
             Results(),
             WaveletMonitor(),
+            ExtrapolationCurve(),
             PredictionTable(),
         ]
         if config.trainer.logger is False:

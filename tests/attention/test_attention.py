@@ -3,13 +3,14 @@ import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig, build_attention
 from wavspa_lit.attention.rotary import rotate
+from wavspa_lit.attention.softmax import alibi
 
 
 @pytest.mark.parametrize("kind", ATTENTIONS)
-@pytest.mark.parametrize("rotary", [False, True])
-def test_valid_outputs_do_not_depend_on_padding(kind, rotary):
+@pytest.mark.parametrize("positions", ["none", "rotary"])
+def test_valid_outputs_do_not_depend_on_padding(kind, positions):
     attention = build_attention(
-        AttentionConfig(kind=kind, heads=2, window=4, rank=4), 8, max_length=10, rotary=rotary
+        AttentionConfig(kind=kind, heads=2, window=4, rank=4), 8, max_length=10, positions=positions
     ).eval()
     x, mask = torch.randn(3, 10, 8), torch.arange(10) < torch.tensor([[10], [7], [1]])
     padded = attention(x, mask)
@@ -61,4 +62,11 @@ def test_bad_sizes_name_the_argument(arguments, message):
 
 def test_rotary_refuses_odd_heads():
     with pytest.raises(ValueError, match="even head_dim"):
-        build_attention(AttentionConfig(heads=1, head_dim=3), 8, max_length=10, rotary=True)
+        build_attention(AttentionConfig(heads=1, head_dim=3), 8, max_length=10, positions="rotary")
+
+
+def test_alibi_is_a_linear_bias_in_tokens():
+    bias = alibi(4, 5, 2, torch.zeros(()))
+    assert bias.shape == (4, 5, 5)
+    assert bias[1, 0, 3] == pytest.approx(-(2**-4) * 6)
+    torch.testing.assert_close(bias, bias.transpose(1, 2))

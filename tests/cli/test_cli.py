@@ -65,6 +65,8 @@ def test_fit_resume_test_predict(wavspa, task, tmp_path):
     assert (run_directory / "config.yaml").read_text() == config_before
     assert results(run_directory)["fit"]["steps"] == 6
 
+    assert (run_directory / "extrapolation.png").is_file() == (task == "lego")
+
     wavspa("predict", None, "--ckpt_path", str(last))
     with (run_directory / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -3,9 +3,10 @@ import itertools
 import pytest
 import torch
 
+from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.nn import ClassificationHead, Encoder, EncoderConfig
 from wavspa_lit.nn.heads import pool
-from wavspa_lit.nn.positions import sinusoids
+from wavspa_lit.nn.positions import RandomizedPositions, sinusoids
 from wavspa_lit.wavelets import WaveletConfig
 
 WAVELETS = ["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"]
@@ -21,6 +22,7 @@ SPACES = [
     pytest.param({"wavelet": WaveletConfig(name="db2", level=2, per_level=True, sharing="head")}, id="levels-heads"),
     pytest.param({"wavelet": WaveletConfig(name="bior2.2", tied=False, mode="reflect")}, id="untied-reflect"),
 ]
+POSITIONS = ("none", "sinusoidal", "learned", "rotary", "alibi", "randomized")
 LENGTHS = (13, 8, 5, 1)
 
 
@@ -33,7 +35,7 @@ def encoder(cls_token=False, **options):
 @pytest.mark.parametrize("options", SPACES)
 @pytest.mark.parametrize(
     ("positions", "cls_token"),
-    [("none", False), ("sinusoidal", False), ("learned", False), ("rotary", False), ("sinusoidal", True)],
+    [*((kind, False) for kind in POSITIONS), ("sinusoidal", True)],
 )
 def test_padding_is_exact(options, positions, cls_token):
     """Alone, and in a padded batch with anything behind it: the same states."""
@@ -62,17 +64,30 @@ def test_learned_positions_refuse_more_than_they_know():
         encoder(positions="learned")(torch.ones(1, 40, dtype=torch.int64))
 
 
-@pytest.mark.parametrize("positions", ["none", "sinusoidal", "rotary"])
+@pytest.mark.parametrize("positions", [kind for kind in POSITIONS if kind != "learned"])
 def test_other_positions_go_beyond_the_trained_length(positions):
     states, _ = encoder(positions=positions)(torch.ones(1, 40, dtype=torch.int64))
     assert states.shape == (1, 40, 8)
 
 
 def test_sinusoids_are_sines_and_cosines():
-    table = sinusoids(7, 6)
+    table = sinusoids(torch.arange(7), 6)
     position, pair = 5, 1
     angle = torch.tensor(position / 10_000 ** (2 * pair / 6))
     torch.testing.assert_close(table[position, 2 * pair : 2 * pair + 2], torch.stack((angle.sin(), angle.cos())))
+
+
+def test_randomized_positions_increase_and_change_in_training_only():
+    positions = RandomizedPositions(50)
+    x = torch.zeros(1, 20, 8)
+    assert not torch.equal(positions(x), positions(x))
+    positions.eval()
+    assert torch.equal(positions(x), positions(x))
+    known = sinusoids(torch.arange(50), 8)
+    found = [(known - row).abs().sum(1).argmin().item() for row in positions(x)[0]]
+    assert found == sorted(set(found))
+    with pytest.raises(ValueError, match="lie below 50, the input has 51"):
+        positions(torch.zeros(1, 51, 8))
 
 
 @pytest.mark.parametrize("how", ["cls", "mean", "max"])
@@ -92,6 +107,7 @@ def test_pooling_reads_valid_states_only(how):
         ({"dropout": 1.5}, "encoder.dropout"),
         ({"dim": 10}, "attention.heads"),
         ({"dim": 7, "positions": "sinusoidal"}, "even encoder.dim"),
+        ({"positions": "alibi", "attention": AttentionConfig(kind="linear")}, "softmax attention, and linear has none"),
     ],
 )
 def test_bad_sizes_name_the_argument(options, message):

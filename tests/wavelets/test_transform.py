@@ -181,6 +181,18 @@ def test_half_precision_accumulates_in_single(dtype):
         torch.testing.assert_close(band, exact.to(dtype))
 
 
+@pytest.mark.parametrize("bank", [AdaptiveBank.from_wavelet("db8", 3), AdaptiveLifting(6, 3)], ids=["bank", "lifting"])
+def test_autocast_leaves_the_transforms_alone(bank):
+    x = signal(64, dtype=torch.float32)
+    expected = wavedec(x, bank, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        bands = wavedec(x, bank, 2)
+        back = waverec(bands, bank, 64)
+    for band, exact in zip(bands, expected, strict=True):
+        assert torch.equal(band, exact)
+    torch.testing.assert_close(back, x, atol=1e-5, rtol=1e-5)
+
+
 def test_default_level_is_pywts():
     for length in (1, 7, 14, 15, 29, 30, 1000):
         assert max_level(length, "db8") == pywt.dwt_max_level(length, "db8")

@@ -20,10 +20,10 @@ ATTENTIONS: dict[str, type[Attention]] = {
 
 
 def build_attention(
-    config: AttentionConfig, dim: int, *, max_length: int, rotary: bool = False, stride: int = 1
+    config: AttentionConfig, dim: int, *, max_length: int, positions: str = "none", stride: int = 1
 ) -> Attention:
     """Builds the mechanism that `config.kind` names; see `Attention` for the arguments."""
-    return ATTENTIONS[config.kind](config, dim, max_length=max_length, rotary=rotary, stride=stride)
+    return ATTENTIONS[config.kind](config, dim, max_length=max_length, positions=positions, stride=stride)
 
 
 __all__ = [

@@ -64,20 +64,20 @@ class Attention(nn.Module, ABC):
         config: Mechanism and sizes.
         dim: Channels of the input and the output.
         max_length: Largest number of entries the band can have; matters for Linformer only.
-        rotary: Rotate queries and keys by their position.
-        stride: Distance in tokens between neighbouring entries of the band, so that rotary positions of a wavelet band
-            are measured in tokens (2 ** level for the bands of that level).
+        positions: `rotary`: rotate queries and keys by their position; `alibi`: lower the scores with the distance.
+        stride: Distance in tokens between neighbouring entries of the band, so that positions in a wavelet band are
+            measured in tokens (2 ** level for the bands of that level).
     """
 
     def __init__(
-        self, config: AttentionConfig, dim: int, *, max_length: int, rotary: bool = False, stride: int = 1
+        self, config: AttentionConfig, dim: int, *, max_length: int, positions: str = "none", stride: int = 1
     ) -> None:
         super().__init__()
         self.heads, self.head_dim = config.heads, config.width(dim)
-        if rotary and self.head_dim % 2:
+        if positions == "rotary" and self.head_dim % 2:
             raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}; set attention.head_dim")
         self.max_length = max_length
-        self.dropout, self.rotary, self.stride = config.dropout, rotary, stride
+        self.dropout, self.positions, self.stride = config.dropout, positions, stride
         self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=False)
         self.output = nn.Linear(self.heads * self.head_dim, dim, bias=False)
         # Query, key and value are initialised as the three separate matrices that they are.
@@ -98,7 +98,7 @@ class Attention(nn.Module, ABC):
         batch, length, _ = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.heads, self.head_dim)
         q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))
-        if self.rotary:
+        if self.positions == "rotary":
             q, k = rotate(q, self.stride), rotate(k, self.stride)
         out = self.attend(q, k, v, mask)
         return self.output(out.transpose(1, 2).reshape(batch, length, self.heads * self.head_dim))

@@ -1,6 +1,7 @@
 """results.json: what a run cost and what it reached."""
 
 import time
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
@@ -50,9 +51,12 @@ class Results(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa test`."""
-        self._write(trainer, pl_module, "test", checkpoint=str(trainer.ckpt_path))
+        facts: dict[str, Any] = {"checkpoint": str(trainer.ckpt_path)}
+        if values := pl_module.hparams.get("group_values"):
+            facts["trained_values"] = [values[index] for index in pl_module.hparams["trained_groups"]]
+        self._write(trainer, pl_module, "test", **facts)
 
-    def _write(self, trainer: Trainer, pl_module: LightningModule, stage: str, **facts: str | float) -> None:
+    def _write(self, trainer: Trainer, pl_module: LightningModule, stage: str, **facts: Any) -> None:
         if trainer.fast_dev_run or not trainer.is_global_zero or trainer.log_dir is None:  # type: ignore[attr-defined]
             return
         parameters = sum(p.numel() for p in pl_module.parameters())

@@ -20,9 +20,8 @@ class Block(nn.Module):
     def __init__(self, config: EncoderConfig, max_length: int) -> None:
         super().__init__()
         self.space = config.build_space()
-        rotary = config.positions == "rotary"
         self.attentions = nn.ModuleList(
-            build_attention(config.attention, config.dim, max_length=entries, rotary=rotary, stride=stride)
+            build_attention(config.attention, config.dim, max_length=entries, positions=config.positions, stride=stride)
             for entries, stride in zip(self.space.lengths(max_length), self.space.strides, strict=True)
         )
         self.attention_norm = nn.LayerNorm(config.dim)

@@ -22,7 +22,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, config.dim)
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
-        self.positions = build_positions(config.positions, max_length + int(cls_token), config.dim)
+        self.positions = build_positions(config, max_length + int(cls_token))
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, max_length + int(cls_token)) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
@@ -42,7 +42,7 @@ class Encoder(nn.Module):
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
             if mask is not None:
                 mask = torch.cat((mask.new_ones(len(mask), 1), mask), dim=1)
-        x = self.dropout(self.positions(x))
+        x = self.dropout(self.positions(x, mask))
         for block in self.blocks:
             x = block(x, mask)
         return self.norm(x), mask

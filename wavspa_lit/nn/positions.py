@@ -1,24 +1,34 @@
-"""Absolute positions added to the token embeddings; rotary positions live in the attention."""
+"""Absolute positions added to the token embeddings; rotary and ALiBi positions live in the attention."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
+from wavspa_lit.nn.config import EncoderConfig
 
-def sinusoids(length: int, dim: int, device: torch.device | None = None) -> Tensor:
-    """Sinusoidal positions (length, dim), float32: sines in even channels, cosines in odd ones (arXiv 1706.03762)."""
-    frequency = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000.0) / dim))
-    angle = torch.arange(length, device=device)[:, None] * frequency
-    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
+
+def sinusoids(positions: Tensor, dim: int) -> Tensor:
+    """Sines in the even channels and cosines in the odd (arXiv 1706.03762): (...,) to (..., dim), float32."""
+    exponents = torch.arange(0, dim, 2, device=positions.device) * (-math.log(10_000.0) / dim)
+    angle = positions[..., None] * exponents.exp()
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)
+
+
+class NoPositions(nn.Module):
+    """Adds nothing."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Returns x."""
+        return x
 
 
 class SinusoidalPositions(nn.Module):
-    """Adds `sinusoids`; works at every length."""
+    """Adds `sinusoids` of 0, 1, 2, ...; works at every length."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps x (batch, length, channels) to the same shape."""
-        return x + sinusoids(x.shape[1], x.shape[2], x.device).to(x.dtype)
+        return x + sinusoids(torch.arange(x.shape[1], device=x.device), x.shape[2]).to(x.dtype)
 
 
 class LearnedPositions(nn.Module):
@@ -29,19 +39,47 @@ class LearnedPositions(nn.Module):
         self.embedding = nn.Embedding(max_length, dim)
         nn.init.normal_(self.embedding.weight, std=0.02)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps x (batch, length, channels) to the same shape; raises ValueError when length > max_length."""
         length, known = x.shape[1], self.embedding.num_embeddings
         if length > known:
             raise ValueError(
                 f"learned positions cover {known} positions, the input has {length}; "
-                "use positions sinusoidal, rotary or none to go beyond the trained length"
+                "use positions sinusoidal, rotary, alibi, randomized or none to go beyond the trained length"
             )
         return x + self.embedding.weight[:length]
 
 
-def build_positions(kind: str, max_length: int, dim: int) -> nn.Module:
-    """Builds what is added to the embeddings; the identity for `none` and `rotary`."""
-    if kind == "sinusoidal":
+class RandomizedPositions(nn.Module):
+    """Adds `sinusoids` of a random increasing sequence, so that large positions are trained (arXiv 2305.16843).
+
+    Training draws a new subset of 0 ... max_position - 1 at every step; evaluation always uses the same one for a
+    length, so that results repeat and do not depend on padding.
+    """
+
+    ranks: Tensor
+
+    def __init__(self, max_position: int) -> None:
+        super().__init__()
+        ranks = torch.randperm(max_position, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("ranks", ranks, persistent=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Maps x (batch, length, channels) to the same shape; raises ValueError when length > max_position."""
+        length, known = x.shape[1], len(self.ranks)
+        if length > known:
+            raise ValueError(f"randomized positions lie below {known}, the input has {length}; raise max_position")
+        ranks = torch.randperm(known, device=x.device) if self.training else self.ranks
+        lengths = torch.full((1,), length, device=x.device) if mask is None else mask.sum(-1)
+        # Each row takes the positions of the lowest ranks, as many as it has tokens, in increasing order.
+        taken = torch.where(ranks < lengths[:, None], torch.arange(known, device=x.device), known)
+        return x + sinusoids(taken.sort(-1).values[:, :length], x.shape[2]).to(x.dtype)
+
+
+def build_positions(config: EncoderConfig, max_length: int) -> nn.Module:
+    """Builds what is added to the embeddings of at most `max_length` tokens."""
+    if config.positions == "sinusoidal":
         return SinusoidalPositions()
-    return LearnedPositions(max_length, dim) if kind == "learned" else nn.Identity()
+    if config.positions == "learned":
+        return LearnedPositions(max_length, config.dim)
+    return RandomizedPositions(config.max_position) if config.positions == "randomized" else NoPositions()

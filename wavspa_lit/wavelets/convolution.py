@@ -30,8 +30,7 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tenso
         shifted = [x[:, k : k + 2 * count - 1 : 2] for k in range(taps)]
         outputs = [_total(w[k] * shifted[k] for k in range(taps)) for w in (low, high)]
     else:
-        kernels, image = (w.T[:, None, None, :] for w in (low, high)), x.transpose(1, 2)[:, :, None]
-        outputs = [conv2d(image, w, stride=(1, 2), groups=x.shape[2])[:, :, 0].transpose(1, 2) for w in kernels]
+        outputs = [correlate(x, w, stride=2) for w in (low, high)]
     return outputs[0].to(dtype), outputs[1].to(dtype)
 
 
@@ -64,11 +63,27 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
             for phase in (0, 1)
         ]
         return torch.stack(phases, dim=2).flatten(1, 2).to(dtype)
-    spread = [
-        conv_transpose2d(band.transpose(1, 2)[:, :, None], w.T[:, None, None, :], stride=(1, 2), groups=band.shape[2])
-        for band, w in ((low, low_filter), (high, high_filter))
-    ]
+    with torch.autocast(low.device.type, enabled=False):
+        spread = [
+            conv_transpose2d(_image(band), w.T[:, None, None, :], stride=(1, 2), groups=band.shape[2])
+            for band, w in ((low, low_filter), (high, high_filter))
+        ]
     return (spread[0] + spread[1])[:, :, 0].transpose(1, 2).to(dtype)
+
+
+def correlate(x: Tensor, filters: Tensor, stride: int) -> Tensor:
+    """Correlates (batch, length, channels) with (taps, channels) where the windows fit, every `stride` samples.
+
+    Autocast would run this in half precision; it stays in the dtype of its arguments.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        out = conv2d(_image(x), filters.T[:, None, None, :], stride=(1, stride), groups=x.shape[2])
+    return out[:, :, 0].transpose(1, 2)
+
+
+def _image(x: Tensor) -> Tensor:
+    """Views (batch, length, channels) as an image of height 1 in channels-last memory, without a copy."""
+    return x.transpose(1, 2)[:, :, None]
 
 
 def _accumulable(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:

@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad, silu
+from torch.nn.functional import pad, silu
 
 from wavspa_lit.wavelets.bank import Compat, spread
 from wavspa_lit.wavelets.boundary import extend, inside
+from wavspa_lit.wavelets.convolution import correlate
 
 
 class Lifting(nn.Module, ABC):
@@ -102,6 +103,4 @@ def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:
     filters = (filters if filters.dim() == 2 else filters[:, None]).to(x.dtype)
     if channels % filters.shape[1]:
         raise ValueError(f"lifting filters have {filters.shape[1]} channels, the signal has {channels}")
-    extended = extend(x, 0, taps - 1, "periodic", ends)
-    weights = spread(filters, channels).T[:, None, None, :]
-    return conv2d(extended.transpose(1, 2)[:, :, None], weights, groups=channels)[:, :, 0].transpose(1, 2)
+    return correlate(extend(x, 0, taps - 1, "periodic", ends), spread(filters, channels), stride=1)

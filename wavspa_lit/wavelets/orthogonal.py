@@ -12,16 +12,18 @@ def lattice_filter(angles: Tensor) -> Tensor:
     """The low-pass (2 * stages, ...) of lattice angles (stages, ...): orthonormal to its even shifts for any angles.
 
     Each stage maps neighbours (e, o) to (e sin θ + o cos θ, e cos θ - o sin θ); between stages the filter is delayed
-    by one sample. Its sum is √2 cos(Σθ - π/4), so that Σθ = π/4 gives a true low-pass.
+    by one sample. Its sum is √2 cos(Σθ - π/4), so that Σθ = π/4 gives a true low-pass. Computed in float64 where there
+    is such a thing, and returned in the dtype of the angles.
     """
-    sin, cos = angles.sin(), angles.cos()
+    exact = angles if angles.device.type == "mps" else angles.double()
+    sin, cos = exact.sin(), exact.cos()
     low = torch.stack((sin[0], cos[0]))
     for s, c in zip(sin[1:], cos[1:], strict=True):
         edge = torch.zeros_like(low[:1])
         delayed = torch.cat((edge, low, edge))
         even, odd = delayed[::2], delayed[1::2]
         low = torch.stack((even * s + odd * c, even * c - odd * s), dim=1).flatten(0, 1)
-    return low
+    return low.to(angles.dtype)
 
 
 def lattice_angles(low: Tensor) -> Tensor:

@@ -1,0 +1,59 @@
+import json
+import sys
+
+import pytest
+
+from wavspa_lit.reporting import curves, runs, table
+
+
+def test_results_are_merged_by_stage(tmp_path):
+    runs.write_results(tmp_path / "r", "fit", {"steps": 3})
+    runs.write_results(tmp_path / "r", "test", {"test/acc": 0.5})
+    runs.write_results(tmp_path / "r", "test", {"test/acc": 0.75})
+    assert runs.read_results(tmp_path / "r") == {"fit": {"steps": 3}, "test": {"test/acc": 0.75}}
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["results.json"]
+
+
+def test_new_runs_never_take_a_taken_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(3):
+        run = runs.new_run("listops", "adaptive")
+        run.mkdir(parents=True)
+        names.append(str(run))
+    assert names == ["runs/listops/adaptive", "runs/listops/adaptive-2", "runs/listops/adaptive-3"]
+
+
+def test_table_shows_what_was_measured(tmp_path):
+    test = {"parameters": 1234, "test/acc": 0.5, "test/chance": 0.25}
+    runs.write_results(tmp_path / "a", "fit", {"steps": 10, "seconds": 2.6})
+    runs.write_results(tmp_path / "a", "test", test)
+    text = table.render(table.rows([tmp_path / "a"]))
+    head, _, row = (line.strip("| ").split() for line in text.splitlines())
+    assert head == ["run", "|", "accuracy", "|", "chance", "|", "parameters", "|", "steps", "|", "seconds"]
+    assert [cell for cell in row if cell not in "|%"] == ["a", "50.0", "25.0", "1,234", "10", "3"]
+
+
+def test_an_untested_run_is_refused_with_the_command(tmp_path):
+    runs.write_results(tmp_path, "fit", {"steps": 1})
+    with pytest.raises(ValueError, match="wavspa test --ckpt_path"):
+        table.rows([tmp_path])
+
+
+def test_seeds_become_one_curve(tmp_path, monkeypatch):
+    for seed, accuracy in ((0, 0.5), (1, 0.7)):
+        groups = {f"test/acc_by_position/{p}": accuracy for p in (1, 2, 10)}
+        results = {**groups, "test/acc": accuracy, "test/chance": 0.5, "trained_values": [1, 2]}
+        runs.write_results(tmp_path / f"ada-seed{seed}", "test", results)
+    name, curve = curves.curve_of(json.loads((tmp_path / "ada-seed1" / "results.json").read_text())["test"])
+    assert (name, curve) == ("position", {1: 0.7, 2: 0.7, 10: 0.7})
+    picture = tmp_path / "curves.png"
+    monkeypatch.setattr(sys, "argv", ["curves", str(picture), *map(str, sorted(tmp_path.glob("ada-*")))])
+    curves.main()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_mean_is_drawn():
+    figure = curves.draw_curves({"ada": [{1: 0.5, 2: 0.6}, {1: 0.7, 2: 0.8}]}, "length", [1], 0.5)
+    line = figure.axes[0].lines[0]
+    assert line.get_xydata().tolist() == [[1, pytest.approx(0.6)], [2, pytest.approx(0.7)]]

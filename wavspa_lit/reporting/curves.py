@@ -1,0 +1,74 @@
+"""Draws accuracy against length or position: `python -m wavspa_lit.reporting.curves PICTURE RUN [RUN ...]`.
+
+Runs whose names differ only in a trailing `-seedN` become one line, the mean, in a band from the lowest to the highest.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib.figure import Figure
+
+from wavspa_lit.reporting.runs import read_results
+
+Curve = dict[int, float]
+GROUP = re.compile(r"test/acc_by_(\w+)/(\d+)$")
+
+
+def curve_of(results: Mapping[str, float]) -> tuple[str, Curve]:
+    """The name of the groups and the accuracy of each, from test metrics; an empty curve if there are no groups."""
+    found = [(match, value) for key, value in results.items() if (match := GROUP.match(key))]
+    return (found[0][0][1] if found else ""), {int(match[2]): value for match, value in found}
+
+
+def draw_curves(
+    curves: Mapping[str, Sequence[Curve]], group_name: str, trained: Sequence[int] = (), chance: float | None = None
+) -> Figure:
+    """Draws accuracy curves.
+
+    Args:
+        curves: For each label, one curve for each seed.
+        group_name: What the horizontal axis shows, such as `position`.
+        trained: Trained values, which are shaded.
+        chance: Accuracy of a constant answer, drawn as a dotted line.
+    """
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    if trained:
+        axes.axvspan(min(trained) - 0.5, max(trained) + 0.5, color="0.92", label="trained")
+    for label, seeds in curves.items():
+        values = sorted(seeds[0])
+        columns = [[seed[value] for seed in seeds] for value in values]
+        (line,) = axes.plot(values, [sum(c) / len(c) for c in columns], marker="o", markersize=3, label=label)
+        axes.fill_between(
+            values, [min(c) for c in columns], [max(c) for c in columns], color=line.get_color(), alpha=0.2
+        )
+    if chance is not None:
+        axes.axhline(chance, color="0.5", linestyle=":", label="constant answer")
+    axes.set(xlabel=group_name, ylabel="accuracy", ylim=(0, 1.02))
+    axes.legend(fontsize=8)
+    return figure
+
+
+def main() -> None:
+    """Draws the runs named on the command line."""
+    parser = argparse.ArgumentParser(description="Draw accuracy against length or position.")
+    parser.add_argument("picture", help="PNG to write")
+    parser.add_argument("runs", nargs="+", help="Tested run directories")
+    arguments = parser.parse_args()
+    curves: dict[str, list[Curve]] = {}
+    for run in arguments.runs:
+        test = read_results(run)["test"]
+        group_name, curve = curve_of(test)
+        curves.setdefault(re.sub(r"-seed\d+$", "", Path(run).name), []).append(curve)
+    figure = draw_curves(curves, group_name, test.get("trained_values", ()), test["test/chance"])
+    figure.savefig(arguments.picture, dpi=150)
+
+
+if __name__ == "__main__":
+    main()

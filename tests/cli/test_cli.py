@@ -76,6 +76,22 @@ def test_fit_resume_test_predict(wavspa, task, tmp_path):
     assert right == pytest.approx(results(run_directory)["test"]["test/acc"])
 
 
+def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path):
+    sizes = ("--data.max_train_length", "5", "--data.max_test_length", "20", "--data.test_stride", "5")
+    counts = ("--data.num_train", "64", "--data.val_per_length", "4", "--data.test_per_length", "4")
+    model = ("--model.encoder.layers", "1", "--trainer.max_steps", "2", "--trainer.val_check_interval", "2")
+    config = ("-c", str(configs / "chomsky.yaml"), "--run", "r", *COMMON)
+    run(["fit", *config, *sizes, *counts, *model, "--data.task", "reverse_string"])
+    run(["test", "--ckpt_path", "r/checkpoints/best.ckpt", "--trainer.enable_progress_bar", "false"])
+    tested = results(tmp_path / "r")["test"]
+    lengths = {int(name.rsplit("/", 1)[1]) for name in tested if "acc_by_length" in name}
+    assert lengths == {1, 2, 3, 4, 5, 10, 15, 20}
+    assert tested["trained_values"] == [1, 2, 3, 4, 5]
+    assert all(0 <= tested[f"test/{name}"] <= 1 for name in ("acc", "acc_trained", "acc_extrapolated", "chance"))
+    assert tested["test/loss"] > 0
+    assert (tmp_path / "r" / "extrapolation.png").is_file()
+
+
 def test_resumed_training_equals_uninterrupted(wavspa, tmp_path):
     """Same batches, same dropout: the same parameters to the bit, interrupted in the middle of an epoch."""
     options = ("--model.optimizer.total_steps", "10", "--trainer.max_epochs", "-1")

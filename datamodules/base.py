@@ -32,8 +32,9 @@ class SequenceDataModule(LightningDataModule, ABC):
         for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size or 1)):
             if value < 1:
                 raise ValueError(f"data.{name} must be at least 1, got {value}")
-        if num_workers < 0:
-            raise ValueError(f"data.num_workers must not be negative, got {num_workers}")
+        for name, value in (("num_workers", num_workers), ("seed", seed)):
+            if value < 0:
+                raise ValueError(f"data.{name} must not be negative, got {value}")
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.num_workers, self.seed = num_workers, seed
         self._datasets: dict[str, BatchDataset] = {}

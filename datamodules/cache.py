@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 import warnings
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,34 +31,46 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[], Array
     entry = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:16]
     if entry.exists():
         try:
-            return _open(entry)
-        except (OSError, ValueError, KeyError) as error:
+            return _open(entry, text)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             warnings.warn(f"the cache {entry} is damaged ({error}); building it again", stacklevel=2)
-            shutil.rmtree(entry)
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     entry.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
     try:
         arrays = build()
         for name, array in arrays.items():
             numpy.save(partial / f"{name}.npy", array)
-        sizes = {name: (partial / f"{name}.npy").stat().st_size for name in arrays}
-        (partial / "entry.json").write_text(json.dumps({"key": json.loads(text), "sizes": sizes}, indent=2))
+        marks = {name: _mark(partial / f"{name}.npy") for name in arrays}
+        (partial / "entry.json").write_text(json.dumps({"key": json.loads(text), "files": marks}, indent=2))
+        partial.chmod(0o755)  # mkdtemp keeps others out, but data folders are shared
         try:
             partial.rename(entry)
         except OSError:  # another process was faster
             if not entry.exists():
                 raise
-        return _open(entry)
+        return _open(entry, text)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _open(entry: Path) -> dict[str, numpy.ndarray]:
-    sizes: dict[str, int] = json.loads((entry / "entry.json").read_text())["sizes"]
+def _open(entry: Path, key: str) -> dict[str, numpy.ndarray]:
+    description = json.loads((entry / "entry.json").read_text())
+    if json.dumps(description["key"], sort_keys=True) != key:
+        raise ValueError("it belongs to other data")
     arrays = {}
-    for name, size in sizes.items():
+    for name, mark in description["files"].items():
         file = entry / f"{name}.npy"
-        if file.stat().st_size != size:
-            raise ValueError(f"{file.name} has {file.stat().st_size} bytes instead of {size}")
+        if _mark(file) != mark:
+            raise ValueError(f"{file.name} has changed")
         arrays[name] = numpy.load(file, mmap_mode="r")
     return arrays
+
+
+def _mark(file: Path, edge: int = 1 << 20) -> list[int]:
+    """Size of a file and checksums of its first and last megabyte: cheap, and what truncation and mix-ups change."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        first = zlib.crc32(stream.read(edge))
+        stream.seek(max(0, size - edge))
+        return [size, first, zlib.crc32(stream.read(edge))]

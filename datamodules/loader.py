@@ -1,5 +1,6 @@
 """Loaders whose order depends on the seed and the epoch alone, and that continue in the middle of an epoch."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -77,6 +78,8 @@ class EpochBatches(Sampler[numpy.ndarray]):
         self.count, self.training, self.seed = count, training, seed
         self.rank, self.world_size = rank, world_size
         share = count // world_size if training else -(-count // world_size)
+        if not share:
+            raise ValueError(f"{count} examples are too few for {world_size} ranks; use fewer devices or more data")
         self.batch_size = max(1, min(batch_size, share))
         self.batches = share // self.batch_size if training else -(-share // self.batch_size)
         self.epoch = self.start = 0
@@ -104,7 +107,9 @@ class EpochBatches(Sampler[numpy.ndarray]):
 
 
 class ResumableLoader:
-    """Batches of a dataset; its state is the number of batches handed out in this epoch.
+    """Batches of a dataset; its state is the number of examples that all ranks have seen in this epoch.
+
+    A run can therefore resume with another batch size or number of ranks: the order stays, and so does the place in it.
 
     It wraps a DataLoader rather than being one, because Lightning takes DataLoaders apart and builds them anew, to put
     in samplers of its own. This one shares the examples among the ranks itself.
@@ -135,6 +140,7 @@ class ResumableLoader:
         self.sampler = EpochBatches(
             len(dataset), batch_size, training=training, seed=seed, rank=rank, world_size=world_size
         )
+        self._settings = {"examples": len(dataset), "stride": self.sampler.batch_size * world_size}
         self._loader = DataLoader(
             dataset,
             batch_size=None,  # the sampler gives the indices of whole batches
@@ -160,9 +166,13 @@ class ResumableLoader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Batches handed out in the current epoch; 0 when it is complete."""
-        return {"batches": self._done % max(1, len(self))}
+        """Examples that all ranks have seen in the current epoch, 0 when it is complete, and how many there are."""
+        return {"seen": self._done % len(self) * self._settings["stride"], "examples": self._settings["examples"]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Makes the next epoch start where the state was taken."""
-        self._resume = state["batches"]
+        """Makes the next epoch start where the state was taken; anew, with a warning, if the data changed."""
+        if state["examples"] != self._settings["examples"]:
+            before, now = state["examples"], self._settings["examples"]
+            warnings.warn(f"resuming with {now} examples instead of {before}: the epoch starts anew", stacklevel=2)
+            return
+        self._resume = min(state["seen"] // self._settings["stride"], len(self) - 1)

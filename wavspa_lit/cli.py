@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jsonargparse
 from lightning import LightningModule, Trainer
@@ -22,7 +22,7 @@ from wavspa_lit.callbacks import (
     Results,
     WaveletMonitor,
 )
-from wavspa_lit.noise import quieten
+from wavspa_lit.console import ArgumentParser, quieten
 from wavspa_lit.reporting.runs import config_of, new_run, run_of
 from wavspa_lit.tasks import Task
 
@@ -30,21 +30,17 @@ from wavspa_lit.tasks import Task
 LINKS = ("vocab_size", "num_classes", "max_length", "group_name", "group_values", "trained_groups")
 
 
-class ArgumentParser(LightningArgumentParser):
-    """Says what is wrong in a line, not below a page of usage."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints the message and exits with status 2."""
-        sys.stderr.write(f"error: {message}\nSee `wavspa --help` and `wavspa fit --help`.\n")
-        sys.exit(2)
-
-
 class SaveRunConfig(SaveConfigCallback):
-    """Writes config.yaml when a training starts, and leaves it alone when a run is tested."""
+    """Writes config.yaml when a training starts, and leaves it alone when a run is tested.
+
+    The run directory is left out: the file then serves to train again, and to test the run wherever it has been moved.
+    """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """See `SaveConfigCallback.setup`."""
         if stage == "fit":
+            self.config = self.config.clone()
+            self.config.run = None
             super().setup(trainer, pl_module, stage)
 
 

@@ -56,6 +56,8 @@ class ListOps(SequenceDataModule):
     ) -> None:
         super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
         self.settings = Settings(min_length, max_length, max_depth, max_args, seed)
+        if source not in ("auto", "files", "generate"):
+            raise ValueError(f"data.source must be auto, files or generate, got {source!r}")
         self.root, self.source = str(root), source
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         for split, count in self.counts.items():
@@ -115,11 +117,18 @@ class ListOps(SequenceDataModule):
 
 
 def find_files(root: str | Path) -> dict[Split, Path] | None:
-    """The official files below root, in the first known layout that has all three; None if there is none."""
+    """The official files below root, in the first known layout that has any; None if none has.
+
+    Raises:
+        FileNotFoundError: If some of the three are missing.
+    """
     for layout in LAYOUTS:
-        files = {split: Path(root) / layout / f"basic_{split}.tsv" for split in SPLITS}
-        if all(file.is_file() for file in files.values()):
+        files: dict[Split, Path] = {split: Path(root) / layout / f"basic_{split}.tsv" for split in SPLITS}
+        missing = [str(file) for file in files.values() if not file.is_file()]
+        if not missing:
             return files
+        if len(missing) < len(files):
+            raise FileNotFoundError(f"missing beside the others: {', '.join(missing)}; or set data.source to generate")
     return None
 
 
@@ -130,19 +139,31 @@ def read_file(file: Path, max_length: int) -> list[tuple[bytes, int]]:
         ValueError: For a line that is not an expression with its value, or one longer than max_length; names the line.
     """
     expressions = []
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             if number == 1 and line.startswith("Source"):
                 continue
-            text, tab, target = line.rstrip("\r\n").rpartition("\t")
-            words = re.sub(r"[()]", " ", text).split()
-            unknown = [word for word in words if word not in IDS]
-            if not tab or unknown or not words or not re.fullmatch(r"\d", target.strip()):
-                wrong = f"unknown token {unknown[0]!r}" if unknown else "expected an expression, a tab and a digit"
-                raise ValueError(f"{file}, line {number}: {wrong}")
-            if len(words) > max_length:
-                raise ValueError(f"{file}, line {number}: {len(words)} tokens; raise data.max_length={max_length}")
-            expressions.append((bytes(IDS[word] for word in words), int(target)))
+            columns = line.rstrip("\r\n").split("\t")
+            words = re.sub(r"[()]", " ", columns[0]).split()
+            if problem := _problem(columns, words, max_length):
+                raise ValueError(f"{file}, line {number}: {problem}")
+            expressions.append((bytes(IDS[word] for word in words), int(columns[1])))
     if not expressions:
         raise ValueError(f"{file}: no expressions; the file is empty")
     return expressions
+
+
+def _problem(columns: list[str], words: list[str], max_length: int) -> str:
+    """What is wrong with a line; empty if nothing is."""
+    if len(columns) != 2 or not re.fullmatch(r"\s*\d\s*", columns[1]):
+        return "expected an expression, a tab and a digit"
+    for word in words:
+        if word not in IDS:
+            return f"unknown token {word!r}"
+    operators = sum(word.startswith("[") for word in words)
+    whole = len(words) == 1 or (words and words[0].startswith("[") and words[-1] == "]")
+    if not whole or operators != words.count("]"):
+        return "the brackets of the expression do not match"
+    if len(words) > max_length:
+        return f"{len(words)} tokens; raise data.max_length={max_length}"
+    return ""

@@ -117,14 +117,36 @@ def test_flags_beat_the_checkpoint(wavspa, tmp_path):
     assert "test/acc_by_position/6" in cli.trainer.callback_metrics
 
 
-def test_saved_config_reproduces_the_run(wavspa, tmp_path):
+def test_a_moved_run_is_tested_in_place_and_trained_again(wavspa, tmp_path):
     wavspa("fit", "listops", "--run", "first", "--trainer.max_steps", "3")
-    run(["fit", "-c", "first/config.yaml", "--run", "second"])
-    first, second = (
-        torch.load(tmp_path / run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for run in ("first", "second")
+    (tmp_path / "first").rename(tmp_path / "moved")
+    run(["test", "--ckpt_path", "moved/checkpoints/last.ckpt"])
+    assert "test/acc" in results(tmp_path / "moved")["test"]
+    assert not (tmp_path / "first").exists()
+    run(["fit", "-c", "moved/config.yaml", "--run", "again"])
+    moved, again = (
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for name in ("moved", "again")
     )
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert all(torch.equal(moved[name], again[name]) for name in moved)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TINY)
+def test_two_ranks_report_what_one_process_reports(wavspa, task, configs, tmp_path):
+    """Test sets of 21 sequences, which two ranks cannot share evenly."""
+    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    arguments = [*("-c", str(configs / f"{task}.yaml")), *TINY[task], *COMMON, "--trainer.max_steps", "3", "--run", "r"]
+    main = [sys.executable, "-m", "wavspa_lit"]
+    subprocess.run([*main, "fit", *arguments, *two], check=True)
+    checkpoint = "r/checkpoints/last.ckpt"
+    subprocess.run([*main, "test", "--ckpt_path", checkpoint, *two], check=True)
+    shared = results(tmp_path / "r")["test"]
+    wavspa("test", None, "--ckpt_path", checkpoint, "--trainer.devices", "1", "--trainer.strategy", "auto")
+    alone = results(tmp_path / "r")["test"]
+    assert {name: value for name, value in shared.items() if name.startswith("test/")} == pytest.approx(
+        {name: value for name, value in alone.items() if name.startswith("test/")}, nan_ok=True
+    )
 
 
 def refused(capsys, *arguments):

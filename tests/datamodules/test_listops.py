@@ -126,6 +126,9 @@ def test_changed_files_are_read_again(tmp_path):
         ("Source\tTarget\n[MAX 1 2 ]\t2\n[MAXX 1 ]\t1\n", r"basic_train.tsv, line 3: unknown token '\[MAXX'"),
         ("Source\tTarget\n[MAX 1 2 ] 2\n", "line 2: expected an expression, a tab and a digit"),
         ("Source\tTarget\n[MAX 1 2 ]\t17\n", "line 2: expected"),
+        ("Source\tTarget\n[MAX 1 2 ]\t5\t2\n", "line 2: expected an expression, a tab and a digit"),
+        ("Source\tTarget\n[MAX 1 [MIN 2 3 ]\t2\n", "line 2: the brackets of the expression do not match"),
+        ("Source\tTarget\n[MAX 1 2\t2\n", "line 2: the brackets"),
         ("Source\tTarget\n[MAX " + 80 * "1 " + "]\t1\n", "line 2: 82 tokens; raise data.max_length=60"),
         ("", "the file is empty"),
     ],
@@ -134,6 +137,21 @@ def test_bad_files_name_the_line(tmp_path, text, message):
     write(tmp_path, text)
     with pytest.raises(ValueError, match=message):
         listops(tmp_path).dataset("train")
+
+
+def test_bytes_that_are_not_text_name_the_line(tmp_path):
+    write(tmp_path, "")
+    (tmp_path / "basic_train.tsv").write_bytes(b"Source\tTarget\n[MAX \xff 2 ]\t2\n")
+    with pytest.raises(ValueError, match=r"line 2: unknown token"):
+        listops(tmp_path).dataset("train")
+
+
+@pytest.mark.parametrize("source", ["auto", "files"])
+def test_a_partial_set_of_files_is_refused(tmp_path, source):
+    write(tmp_path, "[MAX 1 2 ]\t2\n")
+    (tmp_path / "basic_test.tsv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"basic_test\.tsv; or set data\.source to generate"):
+        listops(tmp_path, source=source).dataset("train")
 
 
 def test_missing_files_are_named(tmp_path):
@@ -150,6 +168,8 @@ def test_missing_files_are_named(tmp_path):
         ({"num_test": 0}, "data.num_test"),
         ({"batch_size": 0}, "data.batch_size"),
         ({"num_workers": -1}, "data.num_workers"),
+        ({"seed": -1}, "data.seed"),
+        ({"source": "file"}, "data.source must be auto, files or generate"),
     ],
 )
 def test_bad_settings_name_the_argument(tmp_path, options, message):

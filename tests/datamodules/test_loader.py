@@ -45,6 +45,30 @@ def test_resume_continues_with_the_next_batch(workers, stop):
     assert epoch(second, 2) == expected[2]
 
 
+@pytest.mark.parametrize(("batch_size", "world_size"), [(5, 1), (10, 1), (5, 2)])
+def test_resume_with_other_batches_goes_on_at_the_same_place(batch_size, world_size):
+    first = ResumableLoader(dataset(40), batch_size=10, training=True)
+    seen = [label for batch in epoch(first, 0, 2) for label in batch]
+    others = []
+    for rank in range(world_size):
+        loader = ResumableLoader(dataset(40), batch_size=batch_size, training=True, rank=rank, world_size=world_size)
+        loader.load_state_dict(first.state_dict())
+        others += [label for batch in epoch(loader, 0) for label in batch]
+    assert sorted(seen + others) == list(range(40))
+
+
+def test_resume_with_other_data_starts_anew_and_says_so():
+    loader = ResumableLoader(dataset(40), batch_size=10, training=True)
+    with pytest.warns(UserWarning, match="40 examples instead of 23"):
+        loader.load_state_dict({"seen": 10, "examples": 23})
+    assert len(epoch(loader, 0)) == 4
+
+
+def test_more_ranks_than_examples_are_refused():
+    with pytest.raises(ValueError, match="2 examples are too few for 3 ranks"):
+        ResumableLoader(dataset(2), batch_size=1, training=True, world_size=3)
+
+
 def test_training_order_depends_on_seed_and_epoch():
     orders = [
         epoch(ResumableLoader(dataset(), batch_size=5, training=True, seed=s), e) for s, e in ((0, 0), (0, 1), (1, 0))
@@ -99,15 +123,29 @@ def test_cache_builds_once(tmp_path):
     assert len(calls) == 2
 
 
-def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path):
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "list", "other key", "no folder"])
+def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path, damage):
     def build():
         return {"a": numpy.arange(5)}
 
-    cached(tmp_path, {}, build)
-    (file,) = tmp_path.rglob("a.npy")
-    file.write_bytes(file.read_bytes()[:-3])
+    cached(tmp_path, {"k": 1}, build)
+    (file,), (description,) = tmp_path.rglob("a.npy"), tmp_path.rglob("entry.json")
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-3])
+    elif damage == "foreign":
+        numpy.save(file, numpy.arange(5) + 1)
+    elif damage == "list":
+        description.write_text("[]")
+    elif damage == "other key":
+        description.write_text(description.read_text().replace('"k": 1', '"k": 2'))
+    else:
+        entry = file.parent
+        file.unlink()
+        description.unlink()
+        entry.rmdir()
+        entry.write_text("")
     with pytest.warns(UserWarning, match="damaged"):
-        assert cached(tmp_path, {}, build)["a"].tolist() == [0, 1, 2, 3, 4]
+        assert cached(tmp_path, {"k": 1}, build)["a"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_failed_build_leaves_nothing(tmp_path):

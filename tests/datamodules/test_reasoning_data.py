@@ -91,8 +91,11 @@ def test_workers_change_nothing(name, stream):
 
 def test_a_stream_resumes_in_the_middle_of_an_epoch():
     whole = batches(Copy(**SMALL).train_dataloader(), 2)
-    loader = Copy(**SMALL).train_dataloader()
-    loader.load_state_dict({"batches": 2})
+    interrupted, loader = Copy(**SMALL).train_dataloader(), Copy(**SMALL).train_dataloader()
+    interrupted.sampler.set_epoch(2)
+    iterator = iter(interrupted)
+    next(iterator), next(iterator)
+    loader.load_state_dict(interrupted.state_dict())
     assert same(batches(loader, 2), whole[2:])
     assert not same(batches(Copy(**SMALL).train_dataloader(), 1), whole)
 

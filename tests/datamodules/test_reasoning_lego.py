@@ -112,7 +112,7 @@ def test_a_stream_draws_new_sentences_each_epoch_and_resumes_in_the_middle(worke
     seen = {tuple(row) for batch in first for row in batch.tolist()}
     assert len(seen) == 200 and not seen & {tuple(row) for batch in second for row in batch.tolist()}
     loader = Lego(**options).train_dataloader()
-    loader.load_state_dict({"batches": 4})
+    loader.load_state_dict({"seen": 80, "examples": 200})
     loader.sampler.set_epoch(1)
     resumed = [batch["tokens"] for batch in loader]
     assert len(resumed) == 6 and all(torch.equal(a, b) for a, b in zip(resumed, second[4:], strict=True))

@@ -200,7 +200,7 @@ def test_default_level_is_pywts():
 
 
 def test_too_deep_warns_once_and_works():
-    with pytest.warns(UserWarning, match="beyond level 1"):
+    with pytest.warns(UserWarning, match="useful maximum is 1"):
         bands = wavedec(signal(8), "db2", 6)
     assert len(bands) == 7
 
@@ -216,6 +216,8 @@ def test_too_deep_warns_once_and_works():
         (lambda: wavedec(signal(8).long(), "db2", 1), TypeError, "floating point"),
         (lambda: wavedec(torch.randn(8), "db2", 1), ValueError, "use axis=-1"),
         (lambda: wavedec(signal(0), "db2", 1), ValueError, "empty"),
+        (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 7) > 0), ValueError, "mask covers 7 samples, x has 8"),
+        (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(3, 8) > 0), ValueError, "expected \\(batch, length\\)"),
         (lambda: waverec([], "db2"), ValueError, "empty"),
         (lambda: waverec(wavedec(signal(8), "db2", 1), "db2", 30), ValueError, "length=30"),
         (lambda: wavedec(signal(8), 7, 1), TypeError, "expected a filter bank"),

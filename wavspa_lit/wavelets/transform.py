@@ -47,6 +47,8 @@ def wavedec(
     level = check(signal, bank, level, mode)
     lengths = None if mask is None else mask.sum(-1)
     if mask is not None:
+        if mask.shape[1] != signal.shape[1]:
+            raise ValueError(f"mask covers {mask.shape[1]} samples, x has {signal.shape[1]}")
         signal = signal.masked_fill(~mask[..., None], 0.0)
     details: list[Tensor] = []
     for depth in range(level):
@@ -194,10 +196,11 @@ def check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
         return useful
     if level < 0:
         raise ValueError(f"level must not be negative, got {level}")
-    if level > max(useful, 1) and not torch.compiler.is_compiling():
+    if level > useful and not torch.compiler.is_compiling():
+        # The length is left out of the text: Python shows equal warnings once, and batches differ in length.
         warnings.warn(
-            f"level={level} is too deep for length {x.shape[1]}: "
-            f"beyond level {useful} every coefficient touches a boundary",
+            f"level={level} is too deep for so short a signal: the useful maximum is {useful}, "
+            "beyond which every coefficient touches a boundary",
             stacklevel=3,
         )
     return level

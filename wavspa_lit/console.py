@@ -1,8 +1,12 @@
-"""Filters the messages that say nothing about the user's run; every other warning stays."""
+"""What the console shows: errors in a line, and no messages that say nothing about the user's run."""
 
 import logging
 import re
+import sys
 import warnings
+from typing import NoReturn
+
+from lightning.pytorch.cli import LightningArgumentParser
 
 ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai")
 IRRELEVANT = (
@@ -18,9 +22,18 @@ IRRELEVANT = (
 
 
 def quieten() -> None:
-    """Installs the filters."""
+    """Installs the filters; every other warning stays."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: not ADVERTS.search(record.getMessage())
     )
     for message in IRRELEVANT:
         warnings.filterwarnings("ignore", message=f"(?s).*{message}")
+
+
+class ArgumentParser(LightningArgumentParser):
+    """Says what is wrong in a line, not below a page of usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Prints the message and exits with status 2."""
+        sys.stderr.write(f"error: {message}\nSee `wavspa --help` and `wavspa fit --help`.\n")
+        sys.exit(2)

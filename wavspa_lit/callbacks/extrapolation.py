@@ -19,11 +19,12 @@ class ExtrapolationCurve(Callback):
         """Draws tasks that report accuracy by group; does nothing for others."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         group_name, curve = curve_of(metrics)
-        if not curve or trainer.fast_dev_run or not trainer.is_global_zero or trainer.log_dir is None:  # type: ignore[attr-defined]
+        folder = trainer.log_dir  # a collective: every rank has to ask
+        if not curve or trainer.fast_dev_run or not trainer.is_global_zero or folder is None:  # type: ignore[attr-defined]
             return
         values, trained = pl_module.hparams["group_values"], pl_module.hparams["trained_groups"]
         trained_values = [values[index] for index in trained]
         figure = draw_curves({"test": [curve]}, group_name, trained_values, metrics.get("test/chance"))
-        figure.savefig(Path(trainer.log_dir) / "extrapolation.png", dpi=150)
+        figure.savefig(Path(folder) / "extrapolation.png", dpi=150)
         if isinstance(trainer.logger, TensorBoardLogger):
             trainer.logger.experiment.add_figure("extrapolation", figure, trainer.global_step)

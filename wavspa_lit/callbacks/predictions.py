@@ -21,8 +21,9 @@ class PredictionTable(BasePredictionWriter):
         self, trainer: Trainer, pl_module: LightningModule, predictions: Sequence[Any], batch_indices: Sequence[Any]
     ) -> None:
         """Writes `predictions.csv` into the run directory."""
-        assert trainer.log_dir is not None
-        path = Path(trainer.log_dir) / "predictions.csv"
+        folder = trainer.log_dir
+        assert folder is not None
+        path = Path(folder) / "predictions.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="") as file:
             table = csv.writer(file)

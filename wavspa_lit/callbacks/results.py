@@ -57,8 +57,9 @@ class Results(Callback):
         self._write(trainer, pl_module, "test", **facts)
 
     def _write(self, trainer: Trainer, pl_module: LightningModule, stage: str, **facts: Any) -> None:
-        if trainer.fast_dev_run or not trainer.is_global_zero or trainer.log_dir is None:  # type: ignore[attr-defined]
+        folder = trainer.log_dir  # a collective: every rank has to ask
+        if trainer.fast_dev_run or not trainer.is_global_zero or folder is None:  # type: ignore[attr-defined]
             return
         parameters = sum(p.numel() for p in pl_module.parameters())
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        write_results(trainer.log_dir, stage, {"parameters": parameters, **facts, **metrics})
+        write_results(folder, stage, {"parameters": parameters, **facts, **metrics})

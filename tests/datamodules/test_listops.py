@@ -46,7 +46,7 @@ def test_official_examples():
 
 
 def test_generated_expressions_follow_the_grammar():
-    for tokens, answer in generate(Settings(**SMALL), 1000):
+    for tokens, answer in generate(Settings(**SMALL), 10_000):
         assert SMALL["min_length"] < len(tokens) < SMALL["max_length"]
         assert value(tokens) == answer
         assert depth(tokens) < SMALL["max_depth"]

@@ -40,7 +40,7 @@ def test_an_untested_run_is_refused_with_the_command(tmp_path):
         table.rows([tmp_path])
 
 
-def test_seeds_become_one_curve(tmp_path, monkeypatch):
+def test_seeds_become_one_curve(tmp_path, monkeypatch, capsys):
     for seed, accuracy in ((0, 0.5), (1, 0.7)):
         groups = {f"test/acc_by_position/{p}": accuracy for p in (1, 2, 10)}
         results = {**groups, "test/acc": accuracy, "test/chance": 0.5, "trained_values": [1, 2]}
@@ -51,6 +51,7 @@ def test_seeds_become_one_curve(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["curves", str(picture), *map(str, sorted(tmp_path.glob("ada-*")))])
     curves.main()
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "| ada | 60.0 (50-70) | 60.0 (50-70) | 60.0 (50-70) |" in capsys.readouterr().out
 
 
 def test_the_mean_is_drawn():

@@ -33,12 +33,6 @@ def signal(length, channels=3, batch=2, dtype=torch.float64):
     return torch.randn(batch, length, channels, dtype=dtype)
 
 
-def assert_all_close(actual, expected, tolerance):
-    assert len(actual) == len(expected)
-    for a, b in zip(actual, expected, strict=True):
-        torch.testing.assert_close(a, torch.as_tensor(numpy.array(b)), atol=tolerance, rtol=tolerance)
-
-
 @pytest.mark.parametrize("wavelet", WAVELETS)
 @pytest.mark.parametrize("mode", PYWT_MODES)
 def test_equals_pywt(wavelet, mode):
@@ -54,9 +48,13 @@ def test_equals_pywt(wavelet, mode):
                 except ValueError:
                     continue  # one coefficient left, which pywt does not reflect
             bands = wavedec(x, wavelet, level, mode)
-            assert_all_close(bands, expected, 1e-12 if "reflect" not in mode and mode != "smooth" else 1e-11)
             back = pywt.waverec(expected, wavelet, mode=mode, axis=1)
-            assert_all_close([waverec(bands, wavelet, mode=mode)], [back], 1e-11)
+            # Relative to the largest value: extrapolating modes make coefficients much larger than the signal.
+            for ours, theirs in zip((*bands, waverec(bands, wavelet, mode=mode)), (*expected, back), strict=True):
+                assert ours.shape == theirs.shape
+                assert numpy.abs(ours.numpy() - theirs).max() <= 1e-12 * max(
+                    1.0, *(numpy.abs(e).max() for e in expected)
+                )
 
 
 @pytest.mark.parametrize("mode", PYWT_MODES)

@@ -1,6 +1,7 @@
 """Draws accuracy against length or position: `python -m wavspa_lit.reporting.curves PICTURE RUN [RUN ...]`.
 
-Runs whose names differ only in a trailing `-seedN` become one line, the mean, in a band from the lowest to the highest.
+Runs whose names differ only in a trailing `-seedN` become one line, the mean, in a band from the lowest to the highest;
+the same numbers are printed as a table.
 """
 
 import argparse
@@ -55,6 +56,16 @@ def draw_curves(
     return figure
 
 
+def render_curves(curves: Mapping[str, Sequence[Curve]]) -> str:
+    """A Markdown table, a row for each label: mean (lowest-highest) accuracy of the seeds in percent, by group."""
+    values = sorted(next(iter(curves.values()))[0])
+    lines = [["model", *map(str, values)], ["---"] * (len(values) + 1)]
+    for label, seeds in curves.items():
+        columns = [[100 * seed[value] for seed in seeds] for value in values]
+        lines.append([label, *(f"{sum(c) / len(c):.1f} ({min(c):.0f}-{max(c):.0f})" for c in columns)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def main() -> None:
     """Draws the runs named on the command line."""
     parser = argparse.ArgumentParser(description="Draw accuracy against length or position.")
@@ -68,6 +79,7 @@ def main() -> None:
         curves.setdefault(re.sub(r"-seed\d+$", "", Path(run).name), []).append(curve)
     figure = draw_curves(curves, group_name, test.get("trained_values", ()), test["test/chance"])
     figure.savefig(arguments.picture, dpi=150)
+    print(render_curves(curves))
 
 
 if __name__ == "__main__":

@@ -117,9 +117,10 @@ class WavspaCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except ValueError as error:
+            # The parser wraps the message in the types it tried; what the constructor said is at the bottom.
             cause: BaseException = error
-            while isinstance(cause.__context__, ValueError):  # the parser wraps the message in the types it tried
-                cause = cause.__context__
+            while cause.__cause__ or cause.__context__:
+                cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
             self._parser(self.subcommand).error(str(cause))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:

@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 import warnings
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -31,7 +31,11 @@ def quieten() -> None:
 
 
 class ArgumentParser(LightningArgumentParser):
-    """Says what is wrong in a line, not below a page of usage."""
+    """Says what is wrong in a line, not below a page of usage, and takes no abbreviated flags."""
+
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """No candidates for a prefix: `--trainer.max_epoch 3` is a mistake, not `max_epochs`."""
+        return []
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints the message and exits with status 2."""

@@ -179,7 +179,10 @@ def test_another_run_is_not_overwritten(wavspa, configs, capsys):
         ("--model.encoder.space", "fourrier", "token"),
         ("--model.encoder.attention.kind", "sofmax", "softmax"),
         ("--data.batch_size", "many", "many"),
-        ("--model.encoder.attention.heads", "7", "divisible"),
+        ("--model.encoder.attention.heads", "7", "error: dim=128 is not divisible by attention.heads=7"),
+        ("--model.encoder.wavelet.name", "dbx", "error: unknown wavelet 'dbx'; did you mean db"),
+        ("--data.n_vars", "99", "error: data.n_vars must lie between 2 and 26"),
+        ("--trainer.max_epoch", "3", "unrecognized arguments: --trainer.max_epoch"),  # not taken for max_epochs
     ],
 )
 def test_bad_values_name_the_known_ones(flag, value, part, configs, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonargparse
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -176,3 +177,7 @@ def run(args: list[str] | None = None) -> WavspaCLI:
 def main() -> None:
     """The console script."""
     run()
+    # Gloo's threads must end before the interpreter does: one that wants the GIL afterwards aborts the process. After
+    # an error the group is left alone, since its threads may wait for ranks that are gone.
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

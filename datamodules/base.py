@@ -15,7 +15,8 @@ class SequenceDataModule(LightningDataModule, ABC):
 
     A batch is a dict of tensors: `tokens` (batch, length) int64; `mask` (batch, length) bool, True for tokens and False
     for the padding behind them, absent when there is no padding; and `labels`, (batch,) int64 for one label per
-    sequence, (batch, length) for one per position. A label of -100 is not scored; whole examples carry it where an
+    sequence, (batch, length) for one per position. Images as scalars have `tokens` (batch, length) float32 and a
+    vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored; whole examples carry it where an
     evaluation batch had to be filled up to give all ranks the same number of batches, so that each example counts once.
 
     Args:
@@ -37,12 +38,13 @@ class SequenceDataModule(LightningDataModule, ABC):
                 raise ValueError(f"data.{name} must not be negative, got {value}")
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.num_workers, self.seed = num_workers, seed
+        self.bucketed = False
         self._datasets: dict[str, BatchDataset] = {}
 
     @property
     @abstractmethod
     def vocab_size(self) -> int:
-        """Number of token ids, the padding id included."""
+        """Number of token ids, the padding id included; 0: the inputs are scalars."""
 
     @property
     @abstractmethod
@@ -84,6 +86,7 @@ class SequenceDataModule(LightningDataModule, ABC):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
             num_workers=self.num_workers,
+            bucketed=self.bucketed,
         )
 
     def train_dataloader(self) -> ResumableLoader:

@@ -15,13 +15,46 @@ import numpy
 Arrays = Mapping[str, numpy.ndarray]
 
 
-def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[], Arrays]) -> dict[str, numpy.ndarray]:
+class GrowingArray:
+    """A one-dimensional .npy file that is written piece by piece, for data that do not fit into memory.
+
+    Args:
+        file: The file; must be below the folder that `build` of `cached` is given.
+        dtype: Type of the numbers.
+    """
+
+    def __init__(self, file: Path, dtype: type[numpy.generic]) -> None:
+        self.file, self.dtype, self.length = file, numpy.dtype(dtype), 0
+        self._stream = file.open("wb")
+        self._write_header()
+
+    def append(self, array: numpy.ndarray | bytes) -> None:
+        """Adds numbers at the end."""
+        data = numpy.frombuffer(array, self.dtype) if isinstance(array, bytes) else array.astype(self.dtype)
+        self._stream.write(data.tobytes())
+        self.length += len(data)
+
+    def close(self) -> numpy.memmap:
+        """Finishes the file and opens it."""
+        self._stream.seek(0)
+        self._write_header()
+        self._stream.close()
+        return numpy.load(self.file, mmap_mode="r")
+
+    def _write_header(self) -> None:
+        # numpy leaves room in the header for a first axis that grows, so its size stays the same.
+        described = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.length,)}
+        numpy.lib.format.write_array_header_1_0(self._stream, described)
+
+
+def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], Arrays]) -> dict[str, numpy.ndarray]:
     """Opens the arrays that `build` makes, from `folder` if they are there already.
 
     Args:
         folder: Where caches are kept.
         key: All that the arrays depend on, as plain data; its hash names the entry.
-        build: Makes the arrays.
+        build: Makes the arrays. It is given the folder in which they are being built, where it may lay large ones
+            as memory maps named `{name}.npy`, and nothing else.
 
     Returns:
         The arrays as read-only memory maps. A damaged entry is rebuilt with a warning. Nothing partial is ever opened:
@@ -38,9 +71,12 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[], Array
     entry.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
     try:
-        arrays = build()
+        arrays = build(partial)
         for name, array in arrays.items():
-            numpy.save(partial / f"{name}.npy", array)
+            if isinstance(array, numpy.memmap) and Path(str(array.filename)) == partial / f"{name}.npy":
+                array.flush()
+            else:
+                numpy.save(partial / f"{name}.npy", array)
         marks = {name: _mark(partial / f"{name}.npy") for name in arrays}
         (partial / "entry.json").write_text(json.dumps({"key": json.loads(text), "files": marks}, indent=2))
         partial.chmod(0o755)  # mkdtemp keeps others out, but data folders are shared

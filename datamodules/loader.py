@@ -15,7 +15,14 @@ Batch = dict[str, Tensor]
 
 
 class BatchDataset(Dataset[Batch]):
-    """A dataset that builds a whole batch at once."""
+    """A dataset that builds a whole batch at once.
+
+    Attributes:
+        epoch: Set by the loader before each epoch, for data that change from one to the next. Worker processes get
+            their copy when the epoch begins.
+    """
+
+    epoch: int = 0
 
     @abstractmethod
     def __len__(self) -> int:
@@ -24,6 +31,10 @@ class BatchDataset(Dataset[Batch]):
     @abstractmethod
     def batch(self, indices: numpy.ndarray) -> Batch:
         """The batch of the examples at indices (batch,) int64."""
+
+    def example_lengths(self) -> numpy.ndarray | None:
+        """The length of each example, (examples,), by which batches can be sorted; None: all alike, or not known."""
+        return None
 
     def __getitem__(self, indices: numpy.ndarray) -> Batch:
         """The batch of the examples at indices; -1 stands for an example whose labels are all ignored."""
@@ -35,47 +46,30 @@ class BatchDataset(Dataset[Batch]):
         return batch
 
 
-class PackedDataset(BatchDataset):
-    """Sequences of different lengths with one label each, stored end to end.
-
-    Args:
-        tokens: (total,) integers, all sequences one behind the other.
-        offsets: (examples + 1,) int64, where each begins and the last ends.
-        labels: (examples,) integers.
-        padding_id: Token id behind the end of shorter sequences.
-    """
-
-    def __init__(self, tokens: numpy.ndarray, offsets: numpy.ndarray, labels: numpy.ndarray, padding_id: int = 0):
-        self.tokens, self.offsets, self.labels, self.padding_id = tokens, offsets, labels, padding_id
-
-    def __len__(self) -> int:
-        """See `BatchDataset.__len__`."""
-        return len(self.labels)
-
-    def batch(self, indices: numpy.ndarray) -> Batch:
-        """See `BatchDataset.batch`; padded to the longest sequence of the batch, with a `mask` if any is shorter."""
-        starts, ends = self.offsets[indices], self.offsets[indices + 1]
-        lengths = ends - starts
-        mask = numpy.arange(lengths.max()) < lengths[:, None]
-        tokens = numpy.full(mask.shape, self.padding_id, dtype=numpy.int64)
-        tokens[mask] = numpy.concatenate([self.tokens[a:b] for a, b in zip(starts, ends, strict=True)])
-        batch = {
-            "tokens": torch.from_numpy(tokens),
-            "labels": torch.from_numpy(self.labels[indices].astype(numpy.int64)),
-        }
-        # A mask that masks nothing would only keep attention from its fastest kernels.
-        return batch if mask.all() else {**batch, "mask": torch.from_numpy(mask)}
-
-
 class EpochBatches(Sampler[numpy.ndarray]):
     """The batches of one rank, as arrays of indices.
 
     Training: a permutation decided by seed and epoch, full batches only (one short batch if there are fewer examples).
     Evaluation: every example once, in order; -1 fills up what is missing to give all ranks the same number.
+
+    With `lengths` (examples,), training batches hold examples of similar length: the permutation is cut into pools of
+    `POOL` global batches, each is sorted by length and cut into batches, and the batches are shuffled.
     """
 
-    def __init__(self, count: int, batch_size: int, *, training: bool, seed: int, rank: int, world_size: int) -> None:
-        self.count, self.training, self.seed = count, training, seed
+    POOL = 50
+
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        training: bool,
+        seed: int,
+        rank: int,
+        world_size: int,
+        lengths: numpy.ndarray | None = None,
+    ) -> None:
+        self.count, self.training, self.seed, self.lengths = count, training, seed, lengths
         self.rank, self.world_size = rank, world_size
         share = count // world_size if training else -(-count // world_size)
         if not share:
@@ -96,7 +90,10 @@ class EpochBatches(Sampler[numpy.ndarray]):
         """Yields the batches from number `start` on, which then is 0 again."""
         order = numpy.arange(self.count)
         if self.training:
-            order = numpy.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+            generator = numpy.random.default_rng([self.seed, self.epoch])
+            order = generator.permutation(self.count)
+            if self.lengths is not None:
+                order = self._bucketed(order, generator)
         missing = -len(order) % self.world_size
         if not self.training and missing:
             order = numpy.concatenate((order, numpy.full(missing, -1)))
@@ -104,6 +101,14 @@ class EpochBatches(Sampler[numpy.ndarray]):
         first, self.start = self.start, 0
         for number in range(first, self.batches):
             yield mine[number * self.batch_size : (number + 1) * self.batch_size]
+
+    def _bucketed(self, order: numpy.ndarray, generator: numpy.random.Generator) -> numpy.ndarray:
+        assert self.lengths is not None
+        together = self.batch_size * self.world_size
+        order = order[: self.batches * together]
+        pools = [order[start : start + self.POOL * together] for start in range(0, len(order), self.POOL * together)]
+        order = numpy.concatenate([pool[numpy.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+        return generator.permutation(order.reshape(self.batches, together)).ravel()
 
 
 class ResumableLoader:
@@ -122,6 +127,7 @@ class ResumableLoader:
         rank: This process.
         world_size: Number of processes.
         num_workers: Processes that build batches; 0: none.
+        bucketed: Whether training batches hold examples of similar length, if the dataset knows lengths.
     """
 
     def __init__(
@@ -134,11 +140,19 @@ class ResumableLoader:
         rank: int = 0,
         world_size: int = 1,
         num_workers: int = 0,
+        bucketed: bool = False,
     ) -> None:
+        self.dataset = dataset
         # Lightning looks for these two by name, and calls set_epoch of what it finds.
         self.batch_sampler = None
         self.sampler = EpochBatches(
-            len(dataset), batch_size, training=training, seed=seed, rank=rank, world_size=world_size
+            len(dataset),
+            batch_size,
+            training=training,
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+            lengths=dataset.example_lengths() if bucketed and training else None,
         )
         self._settings = {"examples": len(dataset), "stride": self.sampler.batch_size * world_size}
         self._loader = DataLoader(
@@ -146,6 +160,7 @@ class ResumableLoader:
             batch_size=None,  # the sampler gives the indices of whole batches
             sampler=self.sampler,
             num_workers=num_workers,
+            prefetch_factor=4 if num_workers else None,
             # A generator of its own: otherwise each epoch would draw from, and shift, the global one.
             generator=torch.Generator().manual_seed(seed),
             pin_memory=torch.cuda.is_available(),
@@ -160,7 +175,7 @@ class ResumableLoader:
         """Yields the rest of the epoch after a resume, whole epochs otherwise."""
         # A generator function: its body runs at the first next(), when the trainer has set the epoch.
         self._done, self._resume = self._resume, 0
-        self.sampler.start = self._done
+        self.sampler.start, self.dataset.epoch = self._done, self.sampler.epoch
         for batch in self._loader:
             self._done += 1
             yield batch

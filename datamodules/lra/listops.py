@@ -2,46 +2,46 @@
 
 import os
 import re
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy
 
-from datamodules.base import SequenceDataModule, Split
-from datamodules.cache import cached
-from datamodules.loader import PackedDataset
-from datamodules.sources.listops import IDS, TOKENS, Settings, cache_key, generate, pack
+from datamodules.augment import shuffle_arguments
+from datamodules.base import Split
+from datamodules.cache import Arrays
+from datamodules.errors import DataError, MissingData
+from datamodules.lra.base import SPLITS, ArenaDataModule
+from datamodules.packed import PackedDataset
+from datamodules.sources.listops import CLOSE, IDS, TOKENS, ZERO, Settings, cache_key, generate, pack
 
-LAYOUTS = (".", "listops-1000", "listops", "lra_release/listops-1000", "lra_release/lra_release/listops-1000")
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
-
-class ListOps(SequenceDataModule):
-    """ListOps of the Long Range Arena: generated with its distribution, or read from its files.
+class ListOps(ArenaDataModule):
+    """ListOps of the Long Range Arena: read from its files, or generated with its distribution.
 
     Tokens are `[MIN [MAX [MED [SM ] 0 ... 9`, ids 1 to 15; the parentheses of the official files are dropped, as in the
-    official pipeline. A constant answer reaches about 17 %. Generated splits share no expression.
+    official pipeline. A constant answer reaches about 17 %. Generated splits share no expression. Both protocols have
+    the same splits. The augmentation shuffles the arguments of every operator: all four are commutative.
 
     Args:
-        root: Folder of the caches, and of the official files `basic_{train,val,test}.tsv` in any known layout.
-        source: generate, files, or auto: files if they are there.
-        min_length: Expressions are longer than this, in tokens.
+        min_length: Generated expressions are longer than this, in tokens.
         max_length: Expressions are shorter than this.
-        max_depth: Deepest nesting.
-        max_args: Most arguments of an operator.
+        max_depth: Deepest nesting of generated expressions.
+        max_args: Most arguments of a generated operator.
         num_train: Generated training expressions.
         num_val: Generated validation expressions.
         num_test: Generated test expressions.
-        batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
-        seed: Seed of the expressions and of their order.
+        **options: See `ArenaDataModule`.
     """
+
+    wanted = "lra_release/lra_release/listops-1000/"
+    expected = "basic_train.tsv, basic_val.tsv and basic_test.tsv"
+    own_generator = True
+    layouts = (".", "listops-1000", "listops", "lra_release/lra_release/listops-1000", "lra_release/listops-1000")
 
     def __init__(
         self,
-        root: str = "data",
-        source: Literal["auto", "files", "generate"] = "auto",
         min_length: int = 500,
         max_length: int = 2000,
         max_depth: int = 10,
@@ -49,16 +49,10 @@ class ListOps(SequenceDataModule):
         num_train: int = 96_000,
         num_val: int = 2_000,
         num_test: int = 2_000,
-        batch_size: int = 32,
-        eval_batch_size: int | None = None,
-        num_workers: int = 0,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
-        self.settings = Settings(min_length, max_length, max_depth, max_args, seed)
-        if source not in ("auto", "files", "generate"):
-            raise ValueError(f"data.source must be auto, files or generate, got {source!r}")
-        self.root, self.source = str(root), source
+        super().__init__(**options)
+        self.settings = Settings(min_length, max_length, max_depth, max_args, self.seed)
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         for split, count in self.counts.items():
             if count < 1:
@@ -79,64 +73,55 @@ class ListOps(SequenceDataModule):
         """See `SequenceDataModule.max_length`."""
         return self.settings.max_length
 
-    def prepare_data(self) -> None:
-        """Generates or reads the expressions into the cache, once."""
-        for split in SPLITS:
-            self._arrays(split)
-
-    def build_dataset(self, split: Split) -> PackedDataset:
-        """See `SequenceDataModule.build_dataset`."""
-        arrays = self._arrays(split)
-        return PackedDataset(arrays["tokens"], arrays["offsets"], arrays["labels"], self.padding_id)
-
-    def _arrays(self, split: Split) -> dict[str, numpy.ndarray]:
-        folder = Path(self.root) / "cache" / "listops"
-        files = None if self.source == "generate" else find_files(self.root)
-        if files is None and self.source == "files":
-            tried = ", ".join(str(Path(self.root) / layout) for layout in LAYOUTS)
-            raise FileNotFoundError(
-                f"no basic_train.tsv, basic_val.tsv and basic_test.tsv in {tried}; set data.root to the folder of the "
-                "Long Range Arena release, or data.source to generate"
-            )
-        if files is not None:
-            file = files[split]
-            stamp = {"file": str(file.resolve()), "size": file.stat().st_size, "changed": file.stat().st_mtime_ns}
-            key = {"source": "listops files", "version": 1, "max_length": self.max_length, **stamp}
-            return cached(folder, key, lambda: pack(read_file(file, self.max_length)))
-        counts = tuple(self.counts[s] for s in SPLITS)
-        arrays = cached(folder, cache_key(self.settings, counts), lambda: self._generate(sum(counts)))
-        first = sum(counts[: SPLITS.index(split)])
-        return {
-            "tokens": arrays["tokens"],
-            "offsets": arrays["offsets"][first : first + self.counts[split] + 1],
-            "labels": arrays["labels"][first : first + self.counts[split]],
-        }
-
-    def _generate(self, count: int) -> dict[str, numpy.ndarray]:
-        return pack(generate(self.settings, count, workers=os.cpu_count() or 1))
-
-
-def find_files(root: str | Path) -> dict[Split, Path] | None:
-    """The official files below root, in the first known layout that has any; None if none has.
-
-    Raises:
-        FileNotFoundError: If some of the three are missing.
-    """
-    for layout in LAYOUTS:
-        files: dict[Split, Path] = {split: Path(root) / layout / f"basic_{split}.tsv" for split in SPLITS}
+    def found(self, folder: Path) -> dict[str, Path] | None:
+        """See `ArenaDataModule.found`."""
+        files = {split: folder / f"basic_{split}.tsv" for split in SPLITS}
         missing = [str(file) for file in files.values() if not file.is_file()]
-        if not missing:
-            return files
-        if len(missing) < len(files):
-            raise FileNotFoundError(f"missing beside the others: {', '.join(missing)}; or set data.source to generate")
-    return None
+        if missing and len(missing) < len(files):
+            raise MissingData(f"missing beside the others: {', '.join(missing)}; or set data.source to generate")
+        return None if missing else {str(split): file for split, file in files.items()}
+
+    def read_key(self) -> dict[str, Any]:
+        """See `ArenaDataModule.read_key`."""
+        return {"max_length": self.max_length}
+
+    def read(self, part: str, files: Path, folder: Path) -> Arrays:
+        """See `ArenaDataModule.read`."""
+        return pack(read_file(files, self.max_length))
+
+    def generated_key(self, part: str) -> dict[str, Any]:
+        """See `ArenaDataModule.generated_key`."""
+        return cache_key(self.settings, tuple(self.counts.values()))
+
+    def generate(self, part: str, folder: Path) -> Arrays:
+        """See `ArenaDataModule.generate`."""
+        return pack(generate(self.settings, sum(self.counts.values()), workers=os.cpu_count() or 1))
+
+    def part(self, split: Split, *, generated: bool) -> tuple[str, numpy.ndarray | None]:
+        """See `ArenaDataModule.part`."""
+        if not generated:
+            return split, None
+        first = sum(self.counts[before] for before in SPLITS[: SPLITS.index(split)])
+        return "all", numpy.arange(first, first + self.counts[split])
+
+    def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> PackedDataset:
+        """See `ArenaDataModule.open`."""
+        return PackedDataset(
+            arrays["tokens"],
+            arrays["offsets"],
+            arrays["labels"],
+            self.padding_id,
+            pad_to=self.max_length if self.padding == "max" else None,
+            augment=partial(shuffle_arguments, close=CLOSE, zero=ZERO) if self.augment and training else None,
+            seed=self.seed,
+        )
 
 
 def read_file(file: Path, max_length: int) -> list[tuple[bytes, int]]:
     """Reads an official file: a header, then `Source<TAB>Target` lines.
 
     Raises:
-        ValueError: For a line that is not an expression with its value, or one longer than max_length; names the line.
+        DataError: For a line that is not an expression with its value, or one longer than max_length; names the line.
     """
     expressions = []
     with file.open(encoding="utf-8", errors="replace") as lines:
@@ -146,10 +131,10 @@ def read_file(file: Path, max_length: int) -> list[tuple[bytes, int]]:
             columns = line.rstrip("\r\n").split("\t")
             words = re.sub(r"[()]", " ", columns[0]).split()
             if problem := _problem(columns, words, max_length):
-                raise ValueError(f"{file}, line {number}: {problem}")
+                raise DataError(f"{file}, line {number}: {problem}")
             expressions.append((bytes(IDS[word] for word in words), int(columns[1])))
     if not expressions:
-        raise ValueError(f"{file}: no expressions; the file is empty")
+        raise DataError(f"{file}: no expressions; the file is empty")
     return expressions
 
 

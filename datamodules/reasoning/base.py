@@ -7,7 +7,7 @@ import numpy
 import torch
 
 from datamodules.base import SequenceDataModule
-from datamodules.loader import IGNORED, Batch, BatchDataset, EpochBatches, ResumableLoader
+from datamodules.loader import IGNORED, Batch, BatchDataset
 
 
 class ReasoningDataModule(SequenceDataModule):
@@ -38,14 +38,6 @@ class ReasoningDataModule(SequenceDataModule):
     def chance(self) -> float:
         """Accuracy that a guess reaches."""
 
-    def train_dataloader(self) -> ResumableLoader:
-        """Training batches, in an order that the seed and the epoch decide; a stream draws new ones each epoch."""
-        loader = super().train_dataloader()
-        dataset = self.dataset("train")
-        if isinstance(dataset, StreamDataset):
-            dataset.sampler = loader.sampler
-        return loader
-
 
 class StreamDataset(BatchDataset):
     """Draws each batch when it is asked for, and other ones each epoch.
@@ -60,8 +52,6 @@ class StreamDataset(BatchDataset):
 
     def __init__(self, seed: Sequence[int], count: int) -> None:
         self.seed, self.count = list(seed), count
-        # Tells the epoch. A worker process gets its copy when the epoch begins.
-        self.sampler: EpochBatches | None = None
 
     def __len__(self) -> int:
         """See `BatchDataset.__len__`."""
@@ -73,8 +63,7 @@ class StreamDataset(BatchDataset):
 
     def batch(self, indices: numpy.ndarray) -> Batch:
         """See `BatchDataset.batch`."""
-        epoch = self.sampler.epoch if self.sampler else 0
-        return self.draw(numpy.random.default_rng([*self.seed, epoch, int(indices[0])]), len(indices))
+        return self.draw(numpy.random.default_rng([*self.seed, self.epoch, int(indices[0])]), len(indices))
 
 
 def assemble(

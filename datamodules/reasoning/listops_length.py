@@ -125,5 +125,5 @@ class ListOpsLength(ReasoningDataModule):
         return cached(
             Path(self.root) / "cache" / "listops",
             cache_key(settings, tuple(counts)),
-            lambda: pack(generate(settings, sum(counts), workers=workers)),
+            lambda _: pack(generate(settings, sum(counts), workers=workers)),
         )

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from datamodules.cache import cached
-from datamodules.loader import IGNORED, EpochBatches, PackedDataset, ResumableLoader
+from datamodules.loader import IGNORED, EpochBatches, ResumableLoader
+from datamodules.packed import PackedDataset
 
 
 def dataset(count=23):
@@ -112,7 +113,7 @@ def test_fewer_examples_than_a_batch_still_train():
 def test_cache_builds_once(tmp_path):
     calls = []
 
-    def build():
+    def build(folder):
         calls.append(1)
         return {"a": numpy.arange(5)}
 
@@ -125,7 +126,7 @@ def test_cache_builds_once(tmp_path):
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "list", "other key", "no folder"])
 def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path, damage):
-    def build():
+    def build(folder):
         return {"a": numpy.arange(5)}
 
     cached(tmp_path, {"k": 1}, build)
@@ -149,7 +150,7 @@ def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path, damage):
 
 
 def test_a_failed_build_leaves_nothing(tmp_path):
-    def fail():
+    def fail(folder):
         raise RuntimeError("no disk")
 
     with pytest.raises(RuntimeError):

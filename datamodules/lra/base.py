@@ -1,0 +1,213 @@
+"""What the tasks of the Long Range Arena share: where data come from, how they are split, padded and changed."""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy
+
+from datamodules.base import SequenceDataModule, Split
+from datamodules.cache import Arrays, cached
+from datamodules.errors import DataError, MissingData
+from datamodules.loader import BatchDataset
+from datamodules.packed import Part
+from datamodules.sources.archives import Archive, extract, fetch
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Source = Literal["auto", "files", "generate", "download"]
+Protocol = Literal["holdout", "lra"]
+
+RELEASE = Archive("https://storage.googleapis.com/long-range-arena/lra_release.gz", "7.7 GB")
+"""The official archive; a tar file despite its name. It may answer 403: then give a mirror, or files."""
+
+
+class ArenaDataModule(SequenceDataModule):
+    """A task of the Long Range Arena (arXiv 2011.04006).
+
+    Args:
+        root: Folder of the source data, in any known layout, and of the caches and downloads.
+        source: files: read them below root. download: get them first. generate: make the examples here, with the task's
+            own generator if it has one, otherwise a synthetic stand-in for trying things out. auto: files if they are
+            there, else the task's own generator, else download.
+        protocol: holdout: a validation split that is never tested on. lra: the split of the literature, and no
+            augmentation.
+        augment: Change training examples in ways that keep their labels.
+        padding: batch: to the longest sequence of the batch; bucket: the same, with training batches of sequences of
+            similar length; max: to `max_length`.
+        mirrors: Addresses of the archive that are tried before the original one.
+        batch_size: Training examples per batch and rank.
+        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
+        num_workers: Processes that build batches; 0: none.
+        seed: Seed of what is generated, of the holdout, and of the order.
+    """
+
+    archive: ClassVar[Archive] = RELEASE
+    wanted: ClassVar[str]
+    """The members of the archive whose path contains this are extracted."""
+    expected: ClassVar[str]
+    """The files that `locate` looks for, for messages."""
+    own_generator: ClassVar[bool] = False
+    """Whether generated data are the benchmark's, or like it; otherwise they are a stand-in."""
+
+    def __init__(
+        self,
+        root: str = "data",
+        source: Source = "auto",
+        protocol: Protocol = "holdout",
+        augment: bool = False,
+        padding: Literal["batch", "bucket", "max"] = "batch",
+        mirrors: Sequence[str] = (),
+        *,
+        batch_size: int = 32,
+        eval_batch_size: int | None = None,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
+        choices = (
+            ("source", source, ("auto", "files", "generate", "download")),
+            ("protocol", protocol, ("holdout", "lra")),
+            ("padding", padding, ("batch", "bucket", "max")),
+        )
+        for name, value, known in choices:
+            if value not in known:
+                raise ValueError(f"data.{name} must be one of {', '.join(known)}, got {value!r}")
+        if augment and protocol == "lra":
+            raise ValueError("data.augment=true is outside data.protocol=lra; use data.protocol=holdout")
+        self.root, self.source, self.protocol, self.augment = Path(root), source, protocol, augment
+        self.padding, self.mirrors = padding, tuple(mirrors)
+        self.bucketed = padding == "bucket"
+
+    @property
+    def name(self) -> str:
+        """The task's name in folders and messages."""
+        return type(self).__name__.lower()
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the packed examples."""
+        return self.root / "cache" / self.name
+
+    @property
+    @abstractmethod
+    def layouts(self) -> tuple[str, ...]:
+        """Folders below root in which the files may lie."""
+
+    @abstractmethod
+    def found(self, folder: Path) -> dict[str, Path] | None:
+        """The files that hold each part, if they lie in this folder; None if none of them does.
+
+        Raises:
+            MissingData: If some are missing beside the others.
+        """
+
+    @abstractmethod
+    def read(self, part: str, files: Path, folder: Path) -> Arrays:
+        """Packs a part from its files; see `cached` for the folder. Raises DataError naming file and row."""
+
+    @abstractmethod
+    def generate(self, part: str, folder: Path) -> Arrays:
+        """Packs a part of generated data."""
+
+    @abstractmethod
+    def generated_key(self, part: str) -> dict[str, Any]:
+        """All that a generated part depends on, as plain data."""
+
+    @abstractmethod
+    def part(self, split: Split, *, generated: bool) -> tuple[str, numpy.ndarray | None]:
+        """The part in which a split lies, and which of its examples the split is; None: all."""
+
+    @abstractmethod
+    def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> BatchDataset:
+        """A dataset over the arrays of a part."""
+
+    def searched(self) -> list[Path]:
+        """The folders in which files are looked for."""
+        return [base / layout for base in (self.root, self.root / "downloads" / self.name) for layout in self.layouts]
+
+    def locate(self) -> dict[str, Path] | None:
+        """The files of each part, in the first folder that has them; None if none has."""
+        for folder in self.searched():
+            if folder.is_dir() and (files := self.found(folder)):
+                return files
+        return None
+
+    def files(self) -> dict[str, Path] | None:
+        """The files of each part, downloaded if need be; None if the data are to be generated.
+
+        Raises:
+            MissingData: If there are none, and none to be had.
+        """
+        if self.source == "generate":
+            return None
+        files = self.locate()
+        if files is None and self.source == "files":
+            raise MissingData(f"{self.missing()}. {self.ways_out()}")
+        if files is None and (self.source == "download" or not self.own_generator):
+            return self.download()
+        return files
+
+    def prepare_data(self) -> None:
+        """Reads, generates or downloads all splits into the cache, once."""
+        for split in SPLITS:
+            self.build_dataset(split)
+
+    def build_dataset(self, split: Split) -> BatchDataset:
+        """See `SequenceDataModule.build_dataset`."""
+        files = self.files()
+        part, chosen = self.part(split, generated=files is None)
+        dataset = self.open(self.arrays(part, files), training=split == "train")
+        return dataset if chosen is None else Part(dataset, chosen)
+
+    def arrays(self, part: str, files: dict[str, Path] | None) -> dict[str, numpy.ndarray]:
+        """The packed arrays of a part, built if need be."""
+        if files is not None:
+            key = {"source": f"{self.name} files", "version": 2, "part": part, **stamp(files[part]), **self.read_key()}
+            return cached(self.cache, key, lambda folder: self.read(part, files[part], folder))
+        if not self.own_generator:
+            text = f"{type(self).__name__}: a synthetic stand-in for trying things out, not the benchmark's data"
+            warnings.warn(text, stacklevel=2)
+        return cached(self.cache, self.generated_key(part), lambda folder: self.generate(part, folder))
+
+    def read_key(self) -> dict[str, Any]:
+        """The settings that `read` depends on, as plain data."""
+        return {}
+
+    def download(self) -> dict[str, Path]:
+        """Gets and extracts the archive, and locates its files."""
+        try:
+            file = fetch(self.archive, self.root / "downloads", self.mirrors)
+        except DataError as error:
+            raise MissingData(f"{self.missing()}, and {error}. {self.ways_out()}") from error
+        extract(file, self.root / "downloads" / self.name, self.wanted)
+        files = self.locate()
+        if files is None:
+            raise MissingData(f"{file} does not hold {self.expected}. {self.ways_out()}")
+        return files
+
+    def missing(self) -> str:
+        """What was not found, and where it was looked for."""
+        folders = ", ".join(str(folder) for folder in self.searched()[: len(self.layouts)])
+        return f"no {self.expected} in {folders}"
+
+    def ways_out(self) -> str:
+        """What a user without data can do."""
+        kind = "generated data" if self.own_generator else "a synthetic stand-in"
+        return (
+            f"Three ways out: data.root, the folder that holds them; data.source=download ({self.archive.url}, "
+            f"{self.archive.size}, or another address in data.mirrors); data.source=generate for {kind}"
+        )
+
+
+def stamp(source: Path) -> dict[str, Any]:
+    """What changes when files do: path, number, bytes and latest change of all files below."""
+    files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
+    stats = [file.stat() for file in files]
+    return {
+        "path": str(source.resolve()),
+        "files": len(files),
+        "bytes": sum(stat.st_size for stat in stats),
+        "changed": max((stat.st_mtime_ns for stat in stats), default=0),
+    }

@@ -1,0 +1,132 @@
+"""Archives: downloaded whole or not at all, extracted safely."""
+
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from datamodules.errors import DataError
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file to download.
+
+    Attributes:
+        url: Its original address.
+        size: How large it is, for people.
+        checksum: `sha256:...` or `md5:...`; None: not known.
+    """
+
+    url: str
+    size: str
+    checksum: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return PurePosixPath(self.url).name
+
+
+def fetch(archive: Archive, folder: str | Path, mirrors: Sequence[str] = ()) -> Path:
+    """Downloads an archive, continuing where an earlier attempt broke off.
+
+    Args:
+        archive: What to download.
+        folder: Where it is kept; a file that is there already is checked and used.
+        mirrors: Addresses that are tried before the original one.
+
+    Raises:
+        DataError: If no address gives the file, or gives another one; names each address with its reason.
+    """
+    folder = Path(folder)
+    failures = []
+    for url in (*mirrors, archive.url):
+        try:
+            file = pooch.retrieve(
+                url, archive.checksum, fname=archive.name, path=folder, downloader=_Downloader(folder / archive.name)
+            )
+            return Path(file)
+        except (OSError, ValueError) as error:
+            failures.append(f"{url}: {str(error).splitlines()[0]}")
+    raise DataError(f"could not download {archive.name} ({archive.size}): {'; '.join(failures)}")
+
+
+class _Downloader:
+    """Resumes; pooch checks the result and gives it its name."""
+
+    def __init__(self, target: Path) -> None:
+        self.partial = target.with_name(f"{target.name}.partial")
+
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        have = self.partial.stat().st_size if self.partial.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with requests.get(url, stream=True, timeout=30, headers=headers, allow_redirects=True) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                self.partial.unlink()
+                raise OSError("the partial download does not fit; it was removed, try again")
+            response.raise_for_status()
+            if response.status_code != requests.codes.partial_content:
+                have = 0
+            total = int(response.headers.get("content-length", 0)) + have or None
+            bar = tqdm(desc=self.partial.stem, total=total, initial=have, unit="B", unit_scale=True)
+            with self.partial.open("ab" if have else "wb") as stream, bar:
+                for chunk in response.iter_content(CHUNK):
+                    stream.write(chunk)
+                    bar.update(len(chunk))
+        if total and self.partial.stat().st_size != total:
+            raise OSError(f"broke off after {self.partial.stat().st_size} of {total} bytes; try again to continue")
+        shutil.move(self.partial, output_file)
+
+
+def extract(archive: Path, folder: str | Path, wanted: str = "") -> None:
+    """Extracts the members of a tar or zip archive whose path contains `wanted`.
+
+    What is there already under the same names is replaced. Nothing is visible before everything is there. Members that
+    would land outside the folder are refused.
+
+    Raises:
+        DataError: If the archive is damaged, or holds a member with a dangerous name.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f"{archive.name}.", dir=folder))
+    try:
+        if zipfile.is_zipfile(archive):
+            _unzip(archive, partial, wanted)
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(
+                    partial, filter=lambda member, path: tarfile.data_filter(member, path) if wanted in member.name else None
+                )
+        for item in sorted(partial.iterdir()):
+            if (folder / item.name).is_dir():
+                shutil.rmtree(folder / item.name)
+            item.chmod(item.stat().st_mode | 0o700)
+            item.replace(folder / item.name)
+    except tarfile.FilterError as error:
+        raise DataError(f"{archive}: refused, {error}") from error
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise DataError(f"{archive}: damaged ({error}); delete it and download it again") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _unzip(archive: Path, folder: Path, wanted: str) -> None:
+    with zipfile.ZipFile(archive) as file:
+        names = [name for name in file.namelist() if wanted in name]
+        for name in names:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise DataError(f"{archive}: refused, {name!r} would land outside the folder")
+        file.extractall(folder, names)

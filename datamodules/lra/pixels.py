@@ -1,0 +1,50 @@
+"""What the tasks on images share: pixels as tokens or as scalars."""
+
+from abc import abstractmethod
+from typing import Any, Literal
+
+import numpy
+
+from datamodules.lra.base import ArenaDataModule
+from datamodules.packed import Augment, ImageDataset
+
+
+class PixelDataModule(ArenaDataModule):
+    """Square grayscale images read row by row.
+
+    Args:
+        pixels: tokens: ids 1 to 256, so that black is not taken for padding. scalars: numbers from -1 to 1, which the
+            encoder embeds with a linear map.
+        **options: See `ArenaDataModule`; `padding` has no effect, since all sequences are equally long.
+    """
+
+    def __init__(self, pixels: Literal["tokens", "scalars"] = "tokens", **options: Any) -> None:
+        super().__init__(**options)
+        if pixels not in ("tokens", "scalars"):
+            raise ValueError(f"data.pixels must be tokens or scalars, got {pixels!r}")
+        self.pixels = pixels
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Height and width of an image."""
+
+    @property
+    @abstractmethod
+    def augmentation(self) -> Augment:
+        """How training images are changed if `augment` is on."""
+
+    @property
+    def max_length(self) -> int:
+        """See `SequenceDataModule.max_length`."""
+        return self.size**2
+
+    @property
+    def vocab_size(self) -> int:
+        """Padding and 256 grey levels; 0 for scalars."""
+        return 257 if self.pixels == "tokens" else 0
+
+    def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> ImageDataset:
+        """See `ArenaDataModule.open`."""
+        augment = self.augmentation if self.augment and training else None
+        return ImageDataset(arrays["images"], arrays["labels"], self.pixels, augment=augment, seed=self.seed)

@@ -1,7 +1,7 @@
 """Data for long-sequence models. Knows nothing of models."""
 
 from datamodules.base import SequenceDataModule
-from datamodules.lra import ListOps
+from datamodules.lra import Image, ListOps, Pathfinder, Retrieval, Text
 from datamodules.reasoning import (
     Addition,
     ChomskyHierarchy,
@@ -19,13 +19,17 @@ __all__ = [
     "Addition",
     "ChomskyHierarchy",
     "Copy",
+    "Image",
     "Lego",
     "ListOps",
     "ListOpsLength",
     "ModularArithmetic",
     "Parity",
+    "Pathfinder",
+    "Retrieval",
     "Reverse",
     "Scan",
     "SequenceDataModule",
     "Sort",
+    "Text",
 ]

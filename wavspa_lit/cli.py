@@ -1,4 +1,4 @@
-"""The command line: `wavspa fit|validate|test|predict -c FILE`."""
+"""The command line: `wavspa fit|validate|test|predict -c FILE`, and `wavspa data`."""
 
 import os
 import sys
@@ -13,7 +13,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import TensorBoardLogger
 
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
-from datamodules import SequenceDataModule
+from datamodules import SequenceDataModule, commands
+from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.callbacks import (
     ExtrapolationCurve,
@@ -176,7 +177,13 @@ def run(args: list[str] | None = None) -> WavspaCLI:
 
 def main() -> None:
     """The console script."""
-    run()
+    if sys.argv[1:2] == ["data"]:
+        sys.exit(commands.run(sys.argv[2:]))
+    try:
+        run()
+    except DataError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
     # Gloo's threads must end before the interpreter does: one that wants the GIL afterwards aborts the process. After
     # an error the group is left alone, since its threads may wait for ranks that are gone.
     if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -3,7 +3,8 @@
 from datamodules.lra.base import ArenaDataModule
 from datamodules.lra.image import Image
 from datamodules.lra.listops import ListOps
+from datamodules.lra.pathfinder import Pathfinder
 from datamodules.lra.retrieval import Retrieval
 from datamodules.lra.text import Text
 
-__all__ = ["ArenaDataModule", "Image", "ListOps", "Retrieval", "Text"]
+__all__ = ["ArenaDataModule", "Image", "ListOps", "Pathfinder", "Retrieval", "Text"]

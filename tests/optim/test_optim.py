@@ -24,9 +24,15 @@ def test_only_matrices_decay(kind):
 
 
 def test_rsqrt_is_the_formula_of_the_long_range_arena():
-    for step in (1, 10, 1000, 5000):
+    for step in (0, 1, 10, 1000, 5000):
         expected = min(1.0, step / 1000) / math.sqrt(max(step, 1000))
-        assert schedule_factor(step - 1, "rsqrt", 1000, 0) == pytest.approx(expected)
+        assert schedule_factor(step, "rsqrt", 1000, 0) == pytest.approx(expected)
+
+
+def test_cosine_cycles_start_again_at_the_peak():
+    """Values by hand of min(1, s / warmup) (1 + cos(pi frac((s - warmup) / cycle))) / 2."""
+    factors = [schedule_factor(step, "cosine_cycles", 10, 0, 100) for step in (0, 5, 10, 60, 109, 110, 160, 210)]
+    assert factors == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.5 * (1 + math.cos(math.pi * 0.99)), 1.0, 0.5, 1.0])
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
@@ -43,7 +49,7 @@ def test_constant_stays():
     assert [schedule_factor(step, "constant", 0, 5) for step in (0, 4, 100)] == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("argument", [{"lr": 0.0}, {"weight_decay": -1.0}, {"warmup_steps": -1}])
+@pytest.mark.parametrize("argument", [{"lr": 0.0}, {"weight_decay": -1.0}, {"warmup_steps": -1}, {"cycle_steps": 0}])
 def test_bad_settings_name_the_argument(argument):
     with pytest.raises(ValueError, match=f"optimizer.{next(iter(argument))}"):
         OptimizerConfig(**argument)

@@ -13,14 +13,14 @@ class Encoder(nn.Module):
 
     Args:
         config: Sizes, space, attention, wavelet, positions.
-        vocab_size: Number of token ids, the padding id included.
+        vocab_size: Number of token ids, the padding id included; 0: the inputs are scalars, embedded by a linear map.
         max_length: Longest input; matters for learned positions and Linformer only.
         cls_token: Prepend a learned token, from which a classifier can read.
     """
 
     def __init__(self, config: EncoderConfig, vocab_size: int, max_length: int, *, cls_token: bool = False) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab_size, config.dim)
+        self.embedding = nn.Embedding(vocab_size, config.dim) if vocab_size else nn.Linear(1, config.dim)
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
         self.positions = build_positions(config, max_length + int(cls_token))
         self.dropout = nn.Dropout(config.dropout)
@@ -31,13 +31,13 @@ class Encoder(nn.Module):
         """Encodes a batch.
 
         Args:
-            tokens: (batch, length) int64.
+            tokens: (batch, length) int64, or float32 scalars.
             mask: (batch, length) bool, True for tokens, False for the padding behind them; None: no padding.
 
         Returns:
             States (batch, length, channels) and their mask; one longer in front when there is a CLS token.
         """
-        x = self.embedding(tokens)
+        x = self.embedding(tokens if isinstance(self.embedding, nn.Embedding) else tokens[..., None])
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
             if mask is not None:

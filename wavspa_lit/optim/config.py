@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Schedule = Literal["constant", "linear", "cosine", "rsqrt"]
+Schedule = Literal["constant", "linear", "cosine", "rsqrt", "cosine_cycles"]
 
 
 @dataclass
@@ -21,11 +21,13 @@ class OptimizerConfig:
     eps: float = 1e-8
     """Term that keeps the update finite."""
     schedule: Schedule = "cosine"
-    """Shape after the warm-up."""
+    """Shape after the warm-up; rsqrt and cosine_cycles are those of the Long Range Arena's code."""
     warmup_steps: int = 100
     """Steps over which the learning rate rises linearly from 0."""
     total_steps: int | None = None
     """Steps at which `linear` and `cosine` reach 0; default: the length of the training."""
+    cycle_steps: int = 10_000
+    """cosine_cycles: steps in which the learning rate falls to 0, to start again at its peak."""
 
     def __post_init__(self) -> None:
         if self.lr <= 0:
@@ -34,3 +36,5 @@ class OptimizerConfig:
             raise ValueError(f"optimizer.weight_decay must not be negative, got {self.weight_decay}")
         if self.warmup_steps < 0:
             raise ValueError(f"optimizer.warmup_steps must not be negative, got {self.warmup_steps}")
+        if self.cycle_steps < 1:
+            raise ValueError(f"optimizer.cycle_steps must be at least 1, got {self.cycle_steps}")

@@ -5,15 +5,19 @@ import math
 from wavspa_lit.optim.config import Schedule
 
 
-def schedule_factor(step: int, kind: Schedule, warmup: int, total: int) -> float:
+def schedule_factor(step: int, kind: Schedule, warmup: int, total: int, cycle: int = 1) -> float:
     """Factor by which the base learning rate is multiplied at optimiser step `step` (first step: 0).
 
-    `rsqrt` is min(1, s / warmup) / sqrt(max(s, warmup)) with s = step + 1, the schedule of the Long Range Arena code;
-    the others rise linearly to 1 and then stay (`constant`) or fall to 0 at `total` (`linear`, `cosine`).
+    `rsqrt` and `cosine_cycles` are the schedules of the Long Range Arena's code, whose first step has a learning rate
+    of 0: with r = min(1, step / warmup), r / sqrt(max(step, warmup)), and r (1 + cos(π frac((step - warmup) / cycle)))
+    / 2. The others rise linearly to 1 and then stay (`constant`) or fall to 0 at `total` (`linear`, `cosine`).
     """
+    if kind in ("rsqrt", "cosine_cycles"):
+        rise = min(1.0, step / warmup) if warmup else 1.0
+        if kind == "rsqrt":
+            return rise / math.sqrt(max(step, warmup, 1))
+        return rise * 0.5 * (1.0 + math.cos(math.pi * (max(0, step - warmup) / cycle % 1.0)))
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    if kind == "rsqrt":
-        return rise / math.sqrt(max(step + 1, warmup))
     if kind == "constant" or step < warmup:
         return rise
     progress = min(1.0, (step - warmup) / max(1, total - warmup))

@@ -2,6 +2,7 @@
 
 from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.sequence_classification import SequenceClassification
+from wavspa_lit.tasks.sequence_matching import SequenceMatching
 from wavspa_lit.tasks.token_reasoning import TokenReasoning
 
-__all__ = ["SequenceClassification", "Task", "TokenReasoning"]
+__all__ = ["SequenceClassification", "SequenceMatching", "Task", "TokenReasoning"]

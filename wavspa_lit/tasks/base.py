@@ -147,6 +147,6 @@ class Task(LightningModule, ABC):
         )
         total = config.total_steps or int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total)
+            optimizer, lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total, config.cycle_steps)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

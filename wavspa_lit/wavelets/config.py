@@ -1,5 +1,6 @@
 """Plain-data description of a wavelet, and its builder."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,8 @@ class WaveletConfig:
     """Trainable filters for each channel, for each attention head's share of the channels, or one for all."""
     per_level: bool = False
     """Trainable filters for each level, or the same at all levels."""
+    random_angles: bool = False
+    """orthogonal: start from random angles, as the paper's code does, with as many taps as the named wavelet."""
     low_pass: bool = False
     """orthogonal: keep the sum of the angles at π/4, so that the low-pass stays one."""
     tied: bool = True
@@ -72,7 +75,10 @@ def _build(config: WaveletConfig, groups: int | None) -> nn.Module:
     if config.kind == "adaptive":
         return AdaptiveBank.from_wavelet(config.name, groups, tied=config.tied, compat=config.compat)
     if config.kind == "orthogonal":
-        return OrthogonalBank.from_wavelet(config.name, groups, low_pass=config.low_pass, compat=config.compat)
+        bank = OrthogonalBank.from_wavelet(config.name, groups, low_pass=config.low_pass, compat=config.compat)
+        if config.random_angles:
+            nn.init.uniform_(bank.angles, 0.0, 2 * math.pi)
+        return bank
     if config.kind == "lifting":
         return LiftingScheme(compat=config.compat)
     if config.kind == "adaptive_lifting":

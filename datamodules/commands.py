@@ -1,0 +1,125 @@
+"""`wavspa data prepare|verify|info TASK`: gets data ready, checks them, and says what is there."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import jsonargparse
+import numpy
+
+from datamodules import lra
+from datamodules.errors import DataError, MissingData
+from datamodules.loader import IGNORED, BatchDataset
+from datamodules.lra.base import SPLITS, ArenaDataModule
+
+TASKS: dict[str, tuple[type[ArenaDataModule], dict[str, int]]] = {
+    "listops": (lra.ListOps, {}),
+    "text": (lra.Text, {}),
+    "retrieval": (lra.Retrieval, {}),
+    "image": (lra.Image, {}),
+    "pathfinder": (lra.Pathfinder, {}),
+    "path_x": (lra.Pathfinder, {"resolution": 128}),
+    "path_256": (lra.Pathfinder, {"resolution": 256}),
+}
+COMMANDS = {
+    "prepare": "read, generate or download the data into the cache",
+    "verify": "read every example of every split and check it",
+    "info": "say where the data are, or what is missing and how to get it",
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command and returns its exit status: 0, 1 if the data are missing or wrong, 2 for a wrong command."""
+    parser = jsonargparse.ArgumentParser(prog="wavspa data", description="The data of the Long Range Arena.")
+    commands = parser.add_subcommands()
+    for command, text in COMMANDS.items():
+        tasks = jsonargparse.ArgumentParser(description=text)
+        commands.add_subcommand(command, tasks, help=text)
+        names = tasks.add_subcommands(dest="task")
+        for task, (kind, defaults) in TASKS.items():
+            options = jsonargparse.ArgumentParser()
+            options.add_class_arguments(kind)
+            options.set_defaults(defaults)
+            names.add_subcommand(task, options, help=_summary(kind, defaults))
+    config = parser.parse_args(list(arguments))
+    command = config.subcommand
+    task = config[command].task
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: sys.stderr.write(f"warning: {message}\n")  # type: ignore[assignment]
+        try:
+            data = TASKS[task][0](**config[command][task].as_dict())
+            return {"prepare": prepare, "verify": verify, "info": info}[command](task, data)
+        except ValueError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return 1 if isinstance(error, DataError) else 2
+
+
+def _summary(kind: type[ArenaDataModule], defaults: dict[str, int]) -> str:
+    text = (kind.__doc__ or "").split("\n")[0].rstrip(".")
+    return f"{text} ({', '.join(f'{name} {value}' for name, value in defaults.items())})" if defaults else text
+
+
+def prepare(task: str, data: ArenaDataModule) -> int:
+    """Builds the cache and says what is in it."""
+    data.prepare_data()
+    return info(task, data)
+
+
+def info(task: str, data: ArenaDataModule) -> int:
+    """Prints where the data come from and what the splits hold."""
+    source = data.source
+    if source != "generate":
+        files = data.locate()
+        if files is None and not (source == "auto" and data.own_generator):
+            raise MissingData(f"{data.missing()}. {data.ways_out()}")
+        print(f"{task}: {_where(files)}")
+    else:
+        print(f"{task}: generated" + ("" if data.own_generator else ", a synthetic stand-in"))
+    print(f"vocabulary {data.vocab_size}, classes {data.num_classes}, at most {data.max_length} tokens")
+    size = sum(file.stat().st_size for file in data.cache.rglob("*") if file.is_file())
+    print(f"cache {data.cache}: {size / 2**20:.1f} MiB" + ("" if size else f"; fill it with `wavspa data prepare {task}`"))
+    if size:
+        for split in SPLITS:
+            print(f"{split:>5}: {describe(data.dataset(split))}")
+    return 0
+
+
+def _where(files: dict[str, Path] | None) -> str:
+    if files is None:
+        return "no files, so it is generated"
+    return "files " + ", ".join(dict.fromkeys(str(file) for file in files.values()))
+
+
+def describe(dataset: BatchDataset) -> str:
+    """Number of examples, and their mean and largest length."""
+    text = f"{len(dataset)} examples"
+    lengths = dataset.example_lengths()
+    return text if lengths is None else f"{text}, mean length {lengths.mean():.1f}, longest {lengths.max()}"
+
+
+def verify(task: str, data: ArenaDataModule) -> int:
+    """Reads every example; prints a line per split, and the first fault."""
+    for split in SPLITS:
+        dataset = data.dataset(split)
+        classes = numpy.zeros(data.num_classes, dtype=numpy.int64)
+        for start in range(0, len(dataset), 256):
+            indices = numpy.arange(start, min(start + 256, len(dataset)))
+            batch = dataset.batch(indices)
+            labels, tokens = batch["labels"].numpy(), batch["tokens"]
+            if fault := _fault(data, labels, tokens.min().item(), tokens.max().item(), tokens.shape[-1]):
+                raise DataError(f"{task}, {split}, examples {start} to {indices[-1]}: {fault}")
+            classes += numpy.bincount(labels, minlength=data.num_classes)
+        print(f"{split:>5}: {describe(dataset)}; per class {' '.join(map(str, classes))}")
+    print(f"{task}: all examples are sound")
+    return 0
+
+
+def _fault(data: ArenaDataModule, labels: numpy.ndarray, lowest: float, highest: float, length: int) -> str:
+    if labels.min() < 0 or labels.max() >= data.num_classes or (labels == IGNORED).any():
+        return f"labels from {labels.min()} to {labels.max()}, {data.num_classes} classes"
+    if data.vocab_size and not 0 <= lowest <= highest < data.vocab_size:
+        return f"tokens from {lowest} to {highest}, a vocabulary of {data.vocab_size}"
+    if length > data.max_length:
+        return f"{length} tokens, at most {data.max_length} are allowed"
+    return ""

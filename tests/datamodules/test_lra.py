@@ -1,0 +1,483 @@
+import functools
+import gzip
+import http.server
+import importlib.util
+import io
+import pickle
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy
+import PIL.Image
+import pytest
+import torch
+
+from datamodules import Image, ListOps, Pathfinder, Retrieval, Text, commands
+from datamodules.augment import crop_bytes, flip_and_shift, flip_both_ways, shuffle_arguments
+from datamodules.cache import GrowingArray
+from datamodules.errors import DataError, MissingData
+from datamodules.lra.image import grey
+from datamodules.packed import holdout
+from datamodules.sources.archives import Archive, extract, fetch
+from datamodules.sources.listops import CLOSE, IDS, ZERO
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "lra_fixtures.py"
+spec = importlib.util.spec_from_file_location("lra_fixtures", SCRIPT)
+fixtures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fixtures)
+
+TASKS = [ListOps, Text, Retrieval, Image, Pathfinder]
+FEW = {"batch_size": 2}
+
+
+@pytest.fixture
+def release(tmp_path):
+    fixtures.write(tmp_path)
+    return tmp_path
+
+
+def whole(dataset):
+    return dataset.batch(numpy.arange(len(dataset)))
+
+
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("protocol", ["holdout", "lra"])
+def test_every_task_iterates_over_files(kind, protocol, release):
+    data = kind(root=str(release), source="files", protocol=protocol, **FEW)
+    data.prepare_data()
+    for split in ("train", "val", "test"):
+        batch = data.dataset(split).batch(numpy.arange(2))
+        assert batch["labels"].dtype == torch.int64 and batch["labels"].max() < data.num_classes
+        assert batch["tokens"].dtype == torch.int64 and batch["tokens"].max() < data.vocab_size
+        assert batch["tokens"].shape[-1] <= data.max_length
+        if "mask" in batch:
+            assert torch.equal(batch["mask"], batch["tokens"] != data.padding_id)
+        else:
+            assert (batch["tokens"] != data.padding_id).all()
+    for batch in data.train_dataloader():
+        assert len(batch["labels"]) == 2
+
+
+def test_bytes_are_kept_as_they_are(release):
+    batch = whole(Text(root=str(release), protocol="lra").dataset("train"))
+    texts = [bytes(t.item() - 1 for t in row[mask]) for row, mask in zip(batch["tokens"], batch["mask"], strict=True)]
+    for part, labels in (("neg", 0), ("pos", 1)):
+        files = sorted((release / "aclImdb/train" / part).glob("*.txt"), key=lambda f: int(f.stem.split("_")[0]))
+        assert [t for t, label in zip(texts, batch["labels"], strict=True) if label == labels] == [
+            file.read_bytes() for file in files
+        ]
+
+
+def test_long_texts_are_cut_and_padding_is_set(release):
+    data = Text(root=str(release), max_length=20, padding="max")
+    assert whole(data.dataset("train"))["tokens"].shape == (18, 20)
+    data = Text(root=str(release), max_length=200, padding="max")
+    batch = whole(data.dataset("train"))
+    assert batch["tokens"].shape == batch["mask"].shape == (18, 200)
+
+
+def test_pairs_keep_quotes_and_stringified_bytes(release):
+    batch = whole(Retrieval(root=str(release)).dataset("val"))
+    assert batch["tokens"].shape[:2] == batch["mask"].shape[:2] == (6, 2)
+    first, second = (bytes(t[t != 0].sub(1).tolist()).decode() for t in batch["tokens"][2])
+    assert first == "b'eval paper 2\\n it\\'s \"quoted\"'"
+    assert second == '"eval other 2 words words '
+    assert batch["labels"].tolist() == [0, 1, 0, 1, 0, 1]
+    cut = Retrieval(root=str(release), max_length=5).dataset("val")
+    assert whole(cut)["tokens"].shape == (6, 2, 5)
+
+
+def test_grey_levels_follow_the_original_pipeline():
+    """By hand: floor(255.5 * (0.2989 r + 0.5870 g + 0.1140 b) / 255)."""
+    colours = {(255, 255, 255): 255, (0, 0, 0): 0, (255, 0, 0): 76, (0, 255, 0): 149, (0, 0, 255): 29, (10, 20, 30): 18}
+    images = numpy.zeros((len(colours), 3, 32, 32), numpy.uint8)
+    images[:] = numpy.array(list(colours))[:, :, None, None]
+    assert grey(images)[:, 3, 5].tolist() == list(colours.values())
+
+
+def test_both_versions_of_cifar_are_the_same(tmp_path):
+    fixtures.cifar10(tmp_path / "py" / "cifar-10-batches-py")
+    fixtures.cifar10(tmp_path / "bin" / "cifar-10-batches-bin", binary=True)
+    one, two = (whole(Image(root=str(tmp_path / name)).dataset("train")) for name in ("py", "bin"))
+    assert torch.equal(one["tokens"], two["tokens"]) and torch.equal(one["labels"], two["labels"])
+
+
+def test_protocols_split_as_they_say(release):
+    sizes = lambda data: [len(data.dataset(split)) for split in ("train", "val", "test")]  # noqa: E731
+    assert sizes(Text(root=str(release))) == [18, 2, 20]
+    lra = Text(root=str(release), protocol="lra")
+    assert sizes(lra) == [20, 20, 20]
+    assert torch.equal(whole(lra.dataset("val"))["tokens"], whole(lra.dataset("test"))["tokens"])
+    image = Image(root=str(release), protocol="lra")
+    assert sizes(image) == [90, 10, 20]
+    assert image.dataset("val").chosen.tolist() == list(range(90, 100))
+    held = Image(root=str(release)).dataset("val")
+    assert sorted(whole(held)["labels"].tolist()) == list(range(10))
+    assert sizes(Pathfinder(root=str(release))) == [19, 2, 3]
+
+
+def test_a_holdout_is_stratified_disjoint_and_seeded():
+    labels = numpy.repeat([0, 1, 2], [100, 50, 10])
+    kept, held = holdout(labels, 0.1, seed=3)
+    assert numpy.bincount(labels[held]).tolist() == [10, 5, 1]
+    assert sorted([*kept, *held]) == list(range(160))
+    assert held.tolist() == holdout(labels, 0.1, seed=3)[1].tolist() != holdout(labels, 0.1, seed=4)[1].tolist()
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_pathfinder_reads_both_kinds_of_metadata_in_order(tmp_path, text):
+    fixtures.pathfinder(tmp_path / "pathfinder32" / "curv_contour_length_14", text=text)
+    data = Pathfinder(root=str(tmp_path), source="files")
+    arrays = data.arrays("all", data.files())
+    # batches 0, 1, 2, ..., 11, not 0, 1, 10, 11, 2, ...
+    assert arrays["images"][:, 7, 7].tolist() == [10 * batch + number for batch in range(12) for number in range(2)]
+    assert arrays["labels"].tolist() == [(batch + number) % 2 for batch in range(12) for number in range(2)]
+
+
+def test_empty_images_are_left_out(release):
+    folder = release / "lra_release/lra_release/pathfinder32/curv_contour_length_14"
+    (folder / "imgs/1/sample_0.png").write_bytes(b"")
+    data = Pathfinder(root=str(release), source="files")
+    assert len(data.arrays("all", data.files())["labels"]) == 23
+
+
+def test_black_is_not_padding_and_scalars_are_centred(release):
+    tokens = whole(Pathfinder(root=str(release)).dataset("train"))["tokens"]
+    assert tokens.shape == (19, 1024) and tokens.min() >= 1
+    data = Pathfinder(root=str(release), pixels="scalars")
+    scalars = whole(data.dataset("train"))["tokens"]
+    assert data.vocab_size == 0 and scalars.dtype == torch.float32
+    assert torch.allclose(scalars, (tokens - 1) / 127.5 - 1)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("nesting", ["lra_release/lra_release", "lra_release", "."])
+def test_nestings_of_the_release_are_found(kind, nesting, tmp_path):
+    if kind in (Text, Image):
+        pytest.skip("not in the release")
+    folder = tmp_path / nesting
+    fixtures.listops(folder / "listops-1000")
+    fixtures.aan(folder / "tsv_data")
+    fixtures.pathfinder(folder / "pathfinder32" / "curv_contour_length_14")
+    assert kind(root=str(tmp_path), source="files").locate()
+
+
+def test_the_inner_folder_of_the_release_is_taken(tmp_path):
+    fixtures.listops(tmp_path / "lra_release" / "listops-1000")
+    fixtures.listops(tmp_path / "lra_release" / "lra_release" / "listops-1000")
+    assert "lra_release/lra_release" in str(ListOps(root=str(tmp_path)).locate()["train"])
+
+
+def test_folders_as_the_state_space_models_name_them(tmp_path):
+    fixtures.listops(tmp_path / "listops")
+    fixtures.aan(tmp_path / "aan")
+    fixtures.pathfinder(tmp_path / "pathfinder" / "pathfinder32" / "curv_contour_length_14")
+    for kind in (ListOps, Retrieval, Pathfinder):
+        assert kind(root=str(tmp_path), source="files").locate(), kind
+
+
+AAN = "lra_release/lra_release/tsv_data/new_aan_pairs.train.tsv"
+FOLDER = "lra_release/lra_release/pathfinder32/curv_contour_length_14"
+
+
+def evil(folder):
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (folder / "touched",))
+
+    return pickle.dumps({b"data": Evil(), b"labels": [0]})
+
+
+BROKEN = [
+    (Retrieval, AAN, b"", "no pairs; the file is empty"),
+    (Retrieval, AAN, b"1.0\ta\tb\tx\ty\n1.0\ta\tb\tx\n", "line 2: 4 columns instead of 5"),
+    (Retrieval, AAN, b"1.0\ta\tb\tx\ty\ttab\n", "line 1: 6 columns instead of 5"),
+    (Retrieval, AAN, b"2.0\ta\tb\tx\ty\n", "line 1: the label must be 0.0 or 1.0, got b'2.0'"),
+    (Retrieval, AAN, b"1.0\ta\tb\t\ty\n", "line 1: an empty text"),
+    (Text, "aclImdb/train/pos/3_9.txt", b"", "3_9.txt: the file is empty"),
+    (Image, "cifar-10-batches-py/data_batch_2", b"\x80\x02}", "data_batch_2: not a batch of CIFAR-10"),
+    (Image, "cifar-10-batches-py/data_batch_2", pickle.dumps({b"data": b"", b"labels": []}), "data_batch_2"),
+    (Pathfinder, f"{FOLDER}/metadata/3.npy", b"imgs/3 sample_0.png 0 1\n", "line 1: 4 columns instead of 11"),
+    (Pathfinder, f"{FOLDER}/metadata/3.npy", b"imgs/3 sample_0.png 0 7 1 1 1 1 1 1 1\n", "the label must be 0 or 1"),
+    (Pathfinder, f"{FOLDER}/metadata/3.npy", b"../.. sample_0.png 0 1 1 1 1 1 1 1 1\n", "lies outside the folder"),
+    (Pathfinder, f"{FOLDER}/metadata/3.npy", b"\x93NUMPY\x01\x00", "3.npy: not an array of strings"),
+    (Pathfinder, f"{FOLDER}/imgs/3/sample_0.png", b"no picture", "sample_0.png: not an image"),
+]
+
+
+@pytest.mark.parametrize(("kind", "file", "content", "message"), BROKEN)
+def test_broken_files_are_named_with_their_row(kind, file, content, message, release):
+    (release / file).write_bytes(content)
+    data = kind(root=str(release), source="files")
+    with pytest.raises(DataError, match=message) as error:
+        data.prepare_data()
+    assert Path(file).name in str(error.value) and "\n" not in str(error.value)
+    assert not [path for path in data.cache.rglob("*") if path.is_file() and ".npy" in path.name and "." in path.parent.name]
+
+
+def test_a_pickle_that_runs_code_is_refused(release):
+    (release / "cifar-10-batches-py/data_batch_1").write_bytes(evil(release))
+    with pytest.raises(DataError, match="it wants to run"):
+        Image(root=str(release)).prepare_data()
+    assert not (release / "touched").exists()
+
+
+def test_labels_out_of_range_and_wrong_sizes_are_refused(tmp_path):
+    fixtures.cifar10(tmp_path, binary=True)
+    file = tmp_path / "data_batch_1.bin"
+    record = bytearray(file.read_bytes())
+    record[0] = 10
+    file.write_bytes(record)
+    with pytest.raises(DataError, match="image 0 of train: label 10"):
+        Image(root=str(tmp_path)).prepare_data()
+    file.write_bytes(record[:-1])
+    with pytest.raises(DataError, match=r"data_batch_1\.bin: .* are not whole records"):
+        Image(root=str(tmp_path)).prepare_data()
+
+
+def test_images_of_another_size_and_missing_ones_are_refused(release):
+    picture = release / FOLDER / "imgs/0/sample_1.png"
+    PIL.Image.new("L", (16, 32)).save(picture)
+    with pytest.raises(DataError, match=r"sample_1\.png: 16 x 32 pixels instead of 32 x 32"):
+        Pathfinder(root=str(release), source="files").prepare_data()
+    picture.unlink()
+    with pytest.raises(DataError, match=r"sample_1\.png: listed in the metadata, but not there"):
+        Pathfinder(root=str(release), source="files").prepare_data()
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_missing_data_name_the_paths_and_three_ways_out(kind, tmp_path):
+    with pytest.raises(MissingData) as error:
+        kind(root=str(tmp_path), source="files").prepare_data()
+    message = str(error.value)
+    assert str(tmp_path) in message and "\n" not in message
+    for way in ("data.root", "data.source=download", "data.source=generate"):
+        assert way in message
+
+
+@pytest.mark.parametrize("kind", [Text, Retrieval, Image])
+def test_stand_ins_are_called_so(kind, tmp_path):
+    data = kind(root=str(tmp_path), source="generate", **FEW)
+    with pytest.warns(UserWarning, match="stand-in"):
+        data.prepare_data()
+        batch = next(iter(data.train_dataloader()))
+    assert batch["tokens"].max() < data.vocab_size and set(batch["labels"].tolist()) <= set(range(data.num_classes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (Text, {"augment": True, "protocol": "lra"}, "data.augment=true is outside data.protocol=lra"),
+        (Retrieval, {"augment": True}, "Retrieval has no augmentation"),
+        (Text, {"protocol": "official"}, "data.protocol must be one of holdout, lra"),
+        (Text, {"padding": "left"}, "data.padding must be one of"),
+        (Text, {"max_length": 0}, "data.max_length must be at least 1"),
+        (Image, {"pixels": "floats"}, "data.pixels must be tokens or scalars"),
+        (Pathfinder, {"num_images": 3}, "data.num_images must be at least 10"),
+    ],
+)
+def test_bad_settings_of_tasks_name_the_argument(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**options)
+
+
+# Augmentations
+
+
+def test_shuffled_arguments_keep_the_expression(release):
+    words = "[MAX 1 [SM 2 3 4 ] [MIN 5 6 ] 7 ]".split()
+    tokens = numpy.array([IDS[word] for word in words], numpy.uint8)
+    seen = set()
+    for seed in range(50):
+        shuffled = shuffle_arguments(tokens, numpy.random.default_rng(seed), close=CLOSE, zero=ZERO)
+        assert sorted(shuffled) == sorted(tokens)
+        text = " ".join(words[tokens.tolist().index(token)] for token in shuffled)
+        assert text.startswith("[MAX ") and text.endswith(" ]")
+        inner = text[5:-2]
+        assert "".join(sorted(inner[inner.index("[SM") + 4 :].split(" ]")[0].split())) == "234"
+        seen.add(text)
+    assert len(seen) > 20
+
+
+def test_crops_and_flips_keep_the_content():
+    text, generator = numpy.arange(100), numpy.random.default_rng(0)
+    starts = set()
+    for _ in range(50):
+        crop = crop_bytes(text, generator, length=30)
+        assert crop.tolist() == list(range(crop[0], crop[0] + 30))
+        starts.add(crop[0])
+    assert len(starts) > 20 and crop_bytes(text, generator, length=200).tolist() == text.tolist()
+    image = numpy.arange(9).reshape(3, 3)
+    flips = {flip_both_ways(image, generator).tobytes() for _ in range(50)}
+    assert flips == {numpy.ascontiguousarray(image[::a, ::b]).tobytes() for a in (1, -1) for b in (1, -1)}
+    shifted = flip_and_shift(numpy.ones((32, 32), numpy.uint8), generator)
+    assert shifted.shape == (32, 32) and 28 * 28 <= shifted.sum() <= 32 * 32
+
+
+def test_augmented_batches_change_with_the_epoch_and_repeat_with_the_seed(release):
+    def tokens(epoch, split="train", **options):
+        data = Pathfinder(root=str(release), augment=True, batch_size=19, **options)
+        loader = data.train_dataloader() if split == "train" else data.test_dataloader()
+        loader.sampler.set_epoch(epoch)
+        return next(iter(loader))["tokens"]
+
+    fixtures.pathfinder(release / "pathfinder32" / "curv_contour_length_14")
+    gradient = numpy.arange(1024, dtype=numpy.uint32).reshape(32, 32) // 4
+    for picture in (release / "pathfinder32").rglob("*.png"):
+        PIL.Image.fromarray(gradient.astype(numpy.uint8)).save(picture)
+    assert torch.equal(tokens(1), tokens(1))
+    assert not torch.equal(tokens(1).sort(0).values, tokens(2).sort(0).values)
+    assert torch.equal(tokens(1, num_workers=2), tokens(1))
+    assert torch.equal(tokens(1, "test"), tokens(2, "test"))
+
+
+def test_bucketed_batches_hold_similar_lengths(tmp_path):
+    fixtures.imdb(tmp_path / "aclImdb", count=100)
+    spread = {}
+    for padding in ("batch", "bucket"):
+        data = Text(root=str(tmp_path), padding=padding, batch_size=10)
+        masks = [batch["mask"].sum(1) if "mask" in batch else torch.ones(1) for batch in data.train_dataloader()]
+        spread[padding] = sum(float(m.max() - m.min()) for m in masks) / len(masks)
+        seen = [batch["tokens"].sum(1).tolist() for batch in data.train_dataloader()]
+        assert len(seen) == 18
+    assert spread["bucket"] < spread["batch"] / 4
+
+
+# Archives
+
+
+def archive_of(folder, name="aclImdb_v1.tar.gz", inside="aclImdb"):
+    with tarfile.open(folder / name, "w:gz") as tar:
+        tar.add(folder / inside, inside)
+    return folder / name
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serves tmp_path/served, with ranges, and remembers what was asked."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            content = (tmp_path / "served" / self.path.strip("/")).read_bytes()
+            start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+            asked.append(start)
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            self.wfile.write(content[start:])
+
+        def log_message(self, *_):
+            pass
+
+    (tmp_path / "served").mkdir()
+    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{served.server_port}", tmp_path / "served", asked
+    served.shutdown()
+
+
+def md5(file):
+    import hashlib
+
+    return "md5:" + hashlib.md5(file.read_bytes()).hexdigest()
+
+
+def test_downloads_come_from_mirrors_and_resume(server, tmp_path):
+    url, folder, asked = server
+    (folder / "a.bin").write_bytes(bytes(range(256)) * 50)
+    archive = Archive("http://127.0.0.1:9/a.bin", "13 kB", md5(folder / "a.bin"))
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.bin.partial").write_bytes((folder / "a.bin").read_bytes()[:1000])
+    file = fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
+    assert file.read_bytes() == (folder / "a.bin").read_bytes()
+    assert asked == [1000]
+    fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
+    assert asked == [1000] and [p.name for p in (tmp_path / "d").iterdir()] == ["a.bin"]
+
+
+def test_a_wrong_file_is_refused_and_every_address_is_named(server, tmp_path):
+    url, folder, _ = server
+    (folder / "a.bin").write_bytes(b"something else")
+    archive = Archive("http://127.0.0.1:9/a.bin", "13 kB", "md5:" + "0" * 32)
+    with pytest.raises(DataError, match=r"a\.bin") as error:
+        fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
+    assert url in str(error.value) and "127.0.0.1:9" in str(error.value)
+    assert not (tmp_path / "d" / "a.bin").exists()
+
+
+def test_text_is_downloaded_extracted_and_read(server, tmp_path, monkeypatch):
+    url, folder, _ = server
+    fixtures.imdb(folder / "aclImdb")
+    file = archive_of(folder)
+    monkeypatch.setattr(Text, "archive", Archive("http://127.0.0.1:9/aclImdb_v1.tar.gz", "1 kB", md5(file)))
+    data = Text(root=str(tmp_path / "data"), mirrors=[f"{url}/{file.name}"], **FEW)
+    data.prepare_data()
+    assert len(data.dataset("test")) == 20
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.mark.parametrize("name", ["../outside.txt", "/tmp/outside.txt"])
+def test_archives_cannot_write_outside(kind, name, tmp_path):
+    import zipfile
+
+    file = tmp_path / f"a.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(name, "x")
+    else:
+        with tarfile.open(file, "w") as archive:
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            archive.addfile(info, io.BytesIO(b"x"))
+            link = tarfile.TarInfo("link")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(link)
+    with pytest.raises(DataError, match="refused"):
+        extract(file, tmp_path / "folder")
+    assert not (tmp_path / "outside.txt").exists() and list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_truncated_archive_leaves_nothing(tmp_path):
+    fixtures.imdb(tmp_path / "aclImdb")
+    file = archive_of(tmp_path)
+    for content in (file.read_bytes()[:-200], gzip.compress(b"no tar"), b""):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match="damaged"):
+            extract(file, tmp_path / "folder")
+        assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_growing_arrays_are_numpy_files(tmp_path):
+    array = GrowingArray(tmp_path / "a.npy", numpy.uint8)
+    for number in range(1000):
+        array.append(bytes([number % 256]) * number)
+    assert array.close().shape == (499_500,)
+    loaded = numpy.load(tmp_path / "a.npy")
+    assert loaded.dtype == numpy.uint8 and loaded[-1] == 999 % 256 and (loaded == 1).sum() == 1 + 257 + 513 + 769
+
+
+# Commands
+
+
+@pytest.mark.parametrize("task", ["listops", "text", "retrieval", "image", "pathfinder"])
+def test_prepare_verify_info(task, release, capsys):
+    for command in ("prepare", "verify", "info"):
+        assert commands.run([command, task, "--root", str(release)]) == 0
+        printed = capsys.readouterr().out
+        assert "train" in printed and "test" in printed and "examples" in printed
+
+
+def test_info_says_what_is_missing(tmp_path, capsys):
+    assert commands.run(["info", "text", "--root", str(tmp_path), "--source", "files"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: no train/pos") and message.count("\n") == 1
+    assert commands.run(["info", "listops", "--root", str(tmp_path)]) == 0
+    assert "generated" in capsys.readouterr().out
+
+
+def test_unknown_tasks_list_the_known_ones(capsys):
+    with pytest.raises(SystemExit):
+        commands.run(["info", "txt"])
+    assert "retrieval" in capsys.readouterr().err

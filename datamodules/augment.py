@@ -3,7 +3,9 @@
 import numpy
 
 
-def shuffle_arguments(tokens: numpy.ndarray, generator: numpy.random.Generator, *, close: int, zero: int) -> numpy.ndarray:
+def shuffle_arguments(
+    tokens: numpy.ndarray, generator: numpy.random.Generator, *, close: int, zero: int
+) -> numpy.ndarray:
     """Shuffles the arguments of every operator of a ListOps expression; all its operators are commutative.
 
     Args:

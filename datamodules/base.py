@@ -1,10 +1,12 @@
 """What every datamodule shares: sizes known at once, batches as plain dicts, loaders that resume exactly."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Literal
 
 from lightning import LightningDataModule
 
+from datamodules.errors import DataError
 from datamodules.loader import BatchDataset, ResumableLoader
 
 Split = Literal["train", "val", "test"]
@@ -16,8 +18,9 @@ class SequenceDataModule(LightningDataModule, ABC):
     A batch is a dict of tensors: `tokens` (batch, length) int64; `mask` (batch, length) bool, True for tokens and False
     for the padding behind them, absent when there is no padding; and `labels`, (batch,) int64 for one label per
     sequence, (batch, length) for one per position. Images as scalars have `tokens` (batch, length) float32 and a
-    vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored; whole examples carry it where an
-    evaluation batch had to be filled up to give all ranks the same number of batches, so that each example counts once.
+    vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored; whole examples
+    carry it where an evaluation batch had to be filled up to give all ranks the same number of batches, so that each
+    example counts once.
 
     Args:
         batch_size: Training examples per batch and rank.
@@ -39,6 +42,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.num_workers, self.seed = num_workers, seed
         self.bucketed = False
+        self.input_names: list[str] | None = None
         self._datasets: dict[str, BatchDataset] = {}
 
     @property
@@ -102,5 +106,15 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self._loader("test")
 
     def predict_dataloader(self) -> ResumableLoader:
-        """The test batches."""
+        """The user's own examples after `read_inputs`, otherwise the test batches."""
         return self._loader("test")
+
+    def read_inputs(self, path: str | Path) -> None:
+        """Makes predictions be about a user's files; see `read_records`.
+
+        Raises:
+            DataError: If the task cannot read them, or an example cannot be used; names it.
+        """
+        raise DataError(
+            f"--inputs: {type(self).__name__} has no format for files; leave it out to predict the test split"
+        )

@@ -1,5 +1,6 @@
-"""`wavspa data prepare|verify|info TASK`: gets data ready, checks them, and says what is there."""
+"""`wavspa data prepare|verify|info|write TASK`: gets data ready, checks them, says what is there, draws Pathfinder."""
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from datamodules import lra
 from datamodules.errors import DataError, MissingData
 from datamodules.loader import IGNORED, BatchDataset
 from datamodules.lra.base import SPLITS, ArenaDataModule
+from datamodules.sources import pathfinder_release
 
 TASKS: dict[str, tuple[type[ArenaDataModule], dict[str, int]]] = {
     "listops": (lra.ListOps, {}),
@@ -26,6 +28,7 @@ COMMANDS = {
     "prepare": "read, generate or download the data into the cache",
     "verify": "read every example of every split and check it",
     "info": "say where the data are, or what is missing and how to get it",
+    "write": "draw Pathfinder images in the release's format: folders of PNG files",
 }
 
 
@@ -38,6 +41,8 @@ def run(arguments: Sequence[str]) -> int:
         commands.add_subcommand(command, tasks, help=text)
         names = tasks.add_subcommands(dest="task")
         for task, (kind, defaults) in TASKS.items():
+            if command == "write" and kind is not lra.Pathfinder:
+                continue
             options = jsonargparse.ArgumentParser()
             options.add_class_arguments(kind)
             options.set_defaults(defaults)
@@ -49,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         warnings.showwarning = lambda message, *_: sys.stderr.write(f"warning: {message}\n")  # type: ignore[assignment]
         try:
             data = TASKS[task][0](**config[command][task].as_dict())
-            return {"prepare": prepare, "verify": verify, "info": info}[command](task, data)
+            return {"prepare": prepare, "verify": verify, "info": info, "write": write}[command](task, data)
         except ValueError as error:
             sys.stderr.write(f"error: {error}\n")
             return 1 if isinstance(error, DataError) else 2
@@ -66,6 +71,15 @@ def prepare(task: str, data: ArenaDataModule) -> int:
     return info(task, data)
 
 
+def write(task: str, data: ArenaDataModule) -> int:
+    """Draws images below root, where the data module finds them; goes on where an earlier run was interrupted."""
+    assert isinstance(data, lra.Pathfinder)
+    folder = data.root / data.layouts[0]
+    pathfinder_release.write(data.settings, folder, data.num_images, os.cpu_count() or 1)
+    print(f"{folder}: {data.num_images} images, generated")
+    return 0
+
+
 def info(task: str, data: ArenaDataModule) -> int:
     """Prints where the data come from and what the splits hold."""
     source = data.source
@@ -78,7 +92,9 @@ def info(task: str, data: ArenaDataModule) -> int:
         print(f"{task}: generated" + ("" if data.own_generator else ", a synthetic stand-in"))
     print(f"vocabulary {data.vocab_size}, classes {data.num_classes}, at most {data.max_length} tokens")
     size = sum(file.stat().st_size for file in data.cache.rglob("*") if file.is_file())
-    print(f"cache {data.cache}: {size / 2**20:.1f} MiB" + ("" if size else f"; fill it with `wavspa data prepare {task}`"))
+    print(
+        f"cache {data.cache}: {size / 2**20:.1f} MiB" + ("" if size else f"; fill it with `wavspa data prepare {task}`")
+    )
     if size:
         for split in SPLITS:
             print(f"{split:>5}: {describe(data.dataset(split))}")
@@ -88,7 +104,8 @@ def info(task: str, data: ArenaDataModule) -> int:
 def _where(files: dict[str, Path] | None) -> str:
     if files is None:
         return "no files, so it is generated"
-    return "files " + ", ".join(dict.fromkeys(str(file) for file in files.values()))
+    text = "files " + ", ".join(dict.fromkeys(str(file) for file in files.values()))
+    return text + " (generated)" * any((file / pathfinder_release.MARK).is_file() for file in files.values())
 
 
 def describe(dataset: BatchDataset) -> str:

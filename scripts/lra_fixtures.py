@@ -1,4 +1,6 @@
-"""Writes a tiny Long Range Arena in the formats of its distributions: python scripts/lra_fixtures.py DEST
+"""Writes a tiny Long Range Arena in the formats of its distributions.
+
+    python scripts/lra_fixtures.py DEST
 
 The contents are made up. Tests read them, and break them.
 """
@@ -73,7 +75,9 @@ def pathfinder(folder: Path, resolution: int = 32, batches: int = 12, each: int 
             lines = (" ".join(map(str, row)) for row in rows)
             (folder / "metadata" / f"{batch}.npy").write_text("\n".join(lines) + "\n")
         else:
-            numpy.save(folder / "metadata" / f"{batch}.npy", numpy.array([[str(value) for value in row] for row in rows]))
+            numpy.save(
+                folder / "metadata" / f"{batch}.npy", numpy.array([[str(value) for value in row] for row in rows])
+            )
 
 
 def write(root: Path) -> None:

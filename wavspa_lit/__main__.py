@@ -1,6 +1,54 @@
-"""`python -m wavspa_lit` is `wavspa`."""
+"""The console script `wavspa`; `python -m wavspa_lit` is the same. Help and errors come before heavy imports."""
 
-from wavspa_lit.cli import main
+import sys
+
+from wavspa_lit import __version__
+
+HELP = """usage: wavspa COMMAND [options]
+
+Train and compare Wavelet Space Attention encoders on long sequences.
+
+  wavspa fit -c CONFIG             train; continue with --resume
+  wavspa test --ckpt_path FILE     test a checkpoint; its config lies beside it
+  wavspa validate --ckpt_path FILE
+  wavspa predict --ckpt_path FILE  predictions for the test split, or for files: --inputs FILE_OR_FOLDER
+  wavspa describe -c CONFIG        the model as a table: bands, parameters, operations, memory
+  wavspa data info|prepare|verify TASK
+  wavspa list                      tasks, models, configs, and the checkpoints of runs
+
+Every setting of a config is a flag: wavspa fit -c configs/lego.yaml --model.encoder.wavelet.kind orthogonal
+All of them: wavspa fit --help. One class: wavspa fit --model.help SequenceClassification
+"""
+COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "list")
+
+
+def main() -> None:
+    """Runs the command of `sys.argv`."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(HELP, end="")
+    elif arguments[0] == "--version":
+        print(f"wavspa {__version__}")
+    elif arguments[0] == "data":
+        from datamodules.commands import run as run_data
+
+        sys.exit(run_data(arguments[1:]))
+    elif arguments[0] == "list":
+        from wavspa_lit.reporting.listing import run as run_list
+
+        run_list(arguments[1:])
+    elif arguments[0] not in COMMANDS:
+        import difflib
+
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        sys.stderr.write(f"error: unknown command {arguments[0]!r}{hint} Known: {', '.join(COMMANDS)}\n")
+        sys.exit(2)
+    else:
+        from wavspa_lit.cli import main as run_cli
+
+        run_cli()
+
 
 if __name__ == "__main__":
     main()

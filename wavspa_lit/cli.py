@@ -1,32 +1,42 @@
-"""The command line: `wavspa fit|validate|test|predict -c FILE`, and `wavspa data`."""
+"""The command line: `wavspa fit|validate|test|predict|describe`; `__main__.py` holds the rest of it."""
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jsonargparse
 import torch
+from jsonargparse._common import parsing_settings  # there is no public way to lift a restriction again
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
-from datamodules import SequenceDataModule, commands
+from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.callbacks import (
+    AtomicCheckpointIO,
     ExtrapolationCurve,
+    GradientNorm,
     LastCheckpoint,
+    NaNGuard,
     PredictionTable,
-    RandomState,
+    Preemption,
     Results,
+    StepSeeds,
+    Throughput,
     WaveletMonitor,
 )
 from wavspa_lit.console import ArgumentParser, quieten
-from wavspa_lit.reporting.runs import config_of, new_run, run_of
+from wavspa_lit.reporting.describe import describe, global_batch
+from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
 from wavspa_lit.tasks import Task
+from wavspa_lit.tasks.transfer import init_from
 
 # What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
 LINKS = ("vocab_size", "num_classes", "max_length", "group_name", "group_values", "trained_groups")
@@ -35,21 +45,23 @@ LINKS = ("vocab_size", "num_classes", "max_length", "group_name", "group_values"
 class SaveRunConfig(SaveConfigCallback):
     """Writes config.yaml when a training starts, and leaves it alone when a run is tested.
 
-    The run directory is left out: the file then serves to train again, and to test the run wherever it has been moved.
+    The run directory, and that the training was resumed, are left out: the file then serves to train again, and to test
+    the run wherever it has been moved.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """See `SaveConfigCallback.setup`."""
         if stage == "fit":
             self.config = self.config.clone()
-            self.config.run = None
+            self.config.run, self.config.resume, self.config.ckpt_path = None, False, None
             super().setup(trainer, pl_module, stage)
 
 
 class WavspaCLI(LightningCLI):
     """LightningCLI with run directories, best and last checkpoints, and tests that need only a checkpoint."""
 
-    def __init__(self, args: list[str] | None = None) -> None:
+    def __init__(self, args: list[str] | None = None, *, describing: bool = False) -> None:
+        self.describing = describing
         jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
         super().__init__(
             Task,
@@ -78,6 +90,15 @@ class WavspaCLI(LightningCLI):
         parser.add_argument(
             "--run", type=str | None, default=None, help="Run directory; default: runs/{data}/{model}, numbered."
         )
+        parser.add_argument("--resume", action="store_true", help="fit: go on from last.ckpt of the run.")
+        parser.add_argument("--init_from", type=str | None, default=None, help="fit: checkpoint to take weights from.")
+        parser.add_argument("--compile", action="store_true", help="Compile the encoder with torch.compile.")
+        parser.add_argument(
+            "--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images."
+        )
+        parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
+        parser.add_argument("--length", type=int | None, default=None, help="describe: tokens; default: the longest.")
+        parser.add_argument("--trust", action="store_true", help="Let the config beside a checkpoint import anything.")
         parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
         parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
         shared = {"enable_version_counter": False, "auto_insert_metric_name": False}
@@ -91,14 +112,27 @@ class WavspaCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
         arguments = list(sys.argv[1:] if args is None else args)
-        checkpoint = _option(arguments, "--ckpt_path")
+        run, checkpoint = _option(arguments, "--run"), _option(arguments, "--ckpt_path")
+        resume = "--resume" in arguments
+        if resume and checkpoint:
+            parser.error("--resume finds the checkpoint itself; leave out one of --resume and --ckpt_path")
+        if resume and run:
+            checkpoint = str(Path(run) / "checkpoints" / "last.ckpt")
+            arguments += ["--ckpt_path", checkpoint]
         if checkpoint and not Path(checkpoint).is_file():
-            parser.error(f"--ckpt_path {checkpoint}: no such file; a run keeps checkpoints/best.ckpt and last.ckpt")
-        if checkpoint and not any(_option(arguments, name) for name in ("-c", "--config")):
+            stopped = "nothing to resume; start without --resume" if resume else "a run keeps best.ckpt and last.ckpt"
+            parser.error(f"--ckpt_path {checkpoint}: no such file; {stopped}")
+        if any(_option(arguments, name) for name in ("-c", "--config")):
+            super().parse_arguments(parser, arguments)
+            return
+        if resume and not checkpoint:
+            parser.error("--resume needs to know the run: give --run DIR, or the config with -c")
+        if checkpoint:
             if not config_of(checkpoint).is_file():
                 parser.error(f"--ckpt_path {checkpoint}: no config.yaml in {run_of(checkpoint)}; give one with -c")
             arguments[1:1] = ["--config", str(config_of(checkpoint))]
-        super().parse_arguments(parser, arguments)
+        with _only_known_classes(bool(checkpoint) and "--trust" not in arguments):
+            super().parse_arguments(parser, arguments)
 
     def _parse_ckpt_path(self) -> None:
         """Lightning would lay the checkpoint's hyper-parameters over the flags; here flags win."""
@@ -107,12 +141,27 @@ class WavspaCLI(LightningCLI):
         """Refuses to evaluate random weights, and to write into another run's directory."""
         config = self.config[self.subcommand]
         parser = self._parser(self.subcommand)
+        fitting, predicting = self.subcommand == "fit", self.subcommand == "predict"
+        misplaced = {"resume": config.resume and not fitting, "inputs": config.inputs and not predicting}
+        for name in (name for name, wrong in misplaced.items() if wrong):
+            parser.error(f"--{name} is not for wavspa {self.subcommand}")
+        if config.resume and not config.ckpt_path:
+            run = latest_run(*self._names(config))
+            if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
+                parser.error(f"--resume: no last.ckpt in {run or 'runs'}; start without --resume, or give --run DIR")
+            config.ckpt_path = str(run / "checkpoints" / "last.ckpt")
+        if config.init_from and not Path(config.init_from).is_file() and fitting:
+            parser.error(f"--init_from {config.init_from}: no such file")
         checkpoint = config.get("ckpt_path")
-        if self.subcommand != "fit" and not checkpoint:
+        if not fitting and not checkpoint:
             parser.error(f"wavspa {self.subcommand} needs --ckpt_path FILE, such as RUN/checkpoints/best.ckpt")
+        if self.describing:
+            return
         if config.run and not checkpoint and (Path(config.run) / "config.yaml").exists():
             last = Path(config.run) / "checkpoints" / "last.ckpt"
-            parser.error(f"--run {config.run} holds a run already; choose another, or resume with --ckpt_path {last}")
+            parser.error(f"--run {config.run} holds a run already; choose another, or go on with --resume ({last})")
+        if predicting:  # rows are written in order, by one process
+            config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
 
     def instantiate_classes(self) -> None:
         """Reports what the configs refuse as errors of the command line."""
@@ -124,6 +173,13 @@ class WavspaCLI(LightningCLI):
             while cause.__cause__ or cause.__context__:
                 cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
             self._parser(self.subcommand).error(str(cause))
+        config = self.config[self.subcommand]
+        if config.inputs:
+            self.datamodule.read_inputs(config.inputs)
+        if self.subcommand == "fit" and config.init_from and not config.ckpt_path:
+            print(init_from(self.model, config.init_from))
+        if config.compile:
+            self.model.encoder.compile()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
@@ -132,17 +188,30 @@ class WavspaCLI(LightningCLI):
         run = str(self._run_directory(config).resolve())
         self.trainer_defaults["callbacks"] = [
             LearningRateMonitor(logging_interval="step"),
-            RandomState(),
+            StepSeeds(),
+            Preemption(),
+            NaNGuard(),
+            GradientNorm(),
+            Throughput(),
             Results(),
             WaveletMonitor(),
             ExtrapolationCurve(),
-            PredictionTable(),
+            PredictionTable(config.output),
         ]
+        kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
         if config.trainer.logger is False:
             self.trainer_defaults["callbacks"].pop(0)  # there is nowhere to write a learning rate
         elif config.trainer.logger in (None, True):
             kwargs["logger"] = TensorBoardLogger(run, name="", version="", default_hp_metric=False)
         return super().instantiate_trainer(default_root_dir=run, **kwargs)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        if not self.describing:
+            super()._run_subcommand(subcommand)
+            return
+        config = self.config[subcommand]
+        print(describe(self.model, config.length or self.datamodule.max_length))
+        print(global_batch(self.datamodule.batch_size, self.trainer))
 
     def _run_directory(self, config: jsonargparse.Namespace) -> Path:
         if config.run:
@@ -151,10 +220,35 @@ class WavspaCLI(LightningCLI):
             return run_of(config.ckpt_path)
         # Ranks that Lightning launches inherit the choice of the first.
         if "WAVSPA_RUN" not in os.environ:
-            encoder = config.model.init_args.encoder
-            model = encoder.wavelet.kind if encoder.space == "wavelet" else encoder.space
-            os.environ["WAVSPA_RUN"] = str(new_run(config.data.class_path.split(".")[-1].lower(), model))
+            os.environ["WAVSPA_RUN"] = str(new_run(*self._names(config)))
         return Path(os.environ["WAVSPA_RUN"])
+
+    @staticmethod
+    def _names(config: jsonargparse.Namespace) -> tuple[str, str]:
+        """Names of the task and of the model, for the run directory."""
+        encoder = config.model.init_args.encoder
+        model = encoder.wavelet.kind if encoder.space == "wavelet" else encoder.space
+        return config.data.class_path.split(".")[-1].lower(), model
+
+
+@contextmanager
+def _only_known_classes(active: bool) -> Iterator[None]:
+    """Lets configs name classes of this project and of Lightning only: importing a module can run code."""
+    if not active:
+        yield
+        return
+    settings = dict(parsing_settings)
+    jsonargparse.set_parsing_settings(
+        import_path_denylist=["*"], import_path_allowlist=["wavspa_lit", "datamodules", "lightning"]
+    )
+    try:
+        yield
+    finally:
+        parsing_settings.update(settings)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _option(arguments: list[str], name: str) -> str | None:
@@ -167,23 +261,34 @@ def _option(arguments: list[str], name: str) -> str | None:
     return None
 
 
-def run(args: list[str] | None = None) -> WavspaCLI:
-    """Runs the command line and returns it, with its trainer; `args` defaults to those of the process."""
+def run(args: list[str] | None = None, *, describing: bool = False) -> WavspaCLI:
+    """Runs the command line and returns it, with its trainer; `args` defaults to those of the process.
+
+    With `describing`, `fit` only prints the model as a table.
+    """
     quieten()
     if "LOCAL_RANK" not in os.environ:
         os.environ.pop("WAVSPA_RUN", None)
-    return WavspaCLI(args)
+    return WavspaCLI(args, describing=describing)
 
 
 def main() -> None:
-    """The console script."""
-    if sys.argv[1:2] == ["data"]:
-        sys.exit(commands.run(sys.argv[2:]))
+    """Runs the command of `sys.argv`."""
     try:
-        run()
-    except DataError as error:
+        if sys.argv[1] == "describe":
+            run(["fit", *sys.argv[2:]], describing=True)
+        else:
+            run()
+    except (DataError, FloatingPointError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
+    except SystemExit:
+        _close_process_group()
+        raise
+    _close_process_group()
+
+
+def _close_process_group() -> None:
     # Gloo's threads must end before the interpreter does: one that wants the GIL afterwards aborts the process. After
     # an error the group is left alone, since its threads may wait for ranks that are gone.
     if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai")
+ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai|`weights_only` was not set")
+# In a config, `${data.max_length}` means the argument of the chosen class.
+SHORT_REFERENCE = re.compile(r"\$\{(data|model)\.(?!init_args\b|class_path\b)")
 IRRELEVANT = (
     r"does not have many workers",  # small arrays in memory: workers would only cost time
     r"isinstance\(treespec, LeafSpec\)",  # between lightning and torch, nothing a user can change
@@ -23,9 +25,8 @@ IRRELEVANT = (
 
 def quieten() -> None:
     """Installs the filters; every other warning stays."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: not ADVERTS.search(record.getMessage())
-    )
+    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"lightning.pytorch.{name}").addFilter(lambda record: not ADVERTS.search(record.getMessage()))
     for message in IRRELEVANT:
         warnings.filterwarnings("ignore", message=f"(?s).*{message}")
 
@@ -36,6 +37,10 @@ class ArgumentParser(LightningArgumentParser):
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         """No candidates for a prefix: `--trainer.max_epoch 3` is a mistake, not `max_epochs`."""
         return []
+
+    def _load_config_parser_mode(self, content: str, *args: Any, **kwargs: Any) -> Any:
+        """Reads a config in which `${data.n}` stands for `${data.init_args.n}`, and the same for the model."""
+        return super()._load_config_parser_mode(SHORT_REFERENCE.sub(r"${\1.init_args.", content), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints the message and exits with status 2."""

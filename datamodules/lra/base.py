@@ -11,7 +11,8 @@ import numpy
 from datamodules.base import SequenceDataModule, Split
 from datamodules.cache import Arrays, cached
 from datamodules.errors import DataError, MissingData
-from datamodules.loader import BatchDataset
+from datamodules.inputs import Record, read_records
+from datamodules.loader import BatchDataset, ResumableLoader
 from datamodules.packed import Part
 from datamodules.sources.archives import Archive, extract, fetch
 
@@ -21,6 +22,14 @@ Protocol = Literal["holdout", "lra"]
 
 RELEASE = Archive("https://storage.googleapis.com/long-range-arena/lra_release.gz", "7.7 GB")
 """The official archive; a tar file despite its name. It may answer 403: then give a mirror, or files."""
+
+
+def text_of(record: Record, column: str = "text") -> bytes:
+    """The bytes of a text of a user's example."""
+    text = record.get(column)
+    if not isinstance(text, str) or not text:
+        raise DataError(f"it has no {column}; this task reads texts")
+    return text.encode("utf-8", errors="surrogateescape")
 
 
 class ArenaDataModule(SequenceDataModule):
@@ -81,14 +90,14 @@ class ArenaDataModule(SequenceDataModule):
         self.bucketed = padding == "bucket"
 
     @property
-    def name(self) -> str:
+    def task_name(self) -> str:
         """The task's name in folders and messages."""
         return type(self).__name__.lower()
 
     @property
     def cache(self) -> Path:
         """Folder of the packed examples."""
-        return self.root / "cache" / self.name
+        return self.root / "cache" / self.task_name
 
     @property
     @abstractmethod
@@ -123,9 +132,40 @@ class ArenaDataModule(SequenceDataModule):
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> BatchDataset:
         """A dataset over the arrays of a part."""
 
+    @abstractmethod
+    def encode(self, record: Record) -> list[numpy.ndarray]:
+        """What the arrays hold of a user's example: token sequences, or an image. Raises DataError."""
+
+    def pack_inputs(self, examples: list[list[numpy.ndarray]]) -> dict[str, numpy.ndarray]:
+        """Packs encoded examples as `read` packs a part, with labels that mean nothing."""
+        sequences = [sequence for example in examples for sequence in example]
+        return {
+            "tokens": numpy.concatenate(sequences),
+            "offsets": numpy.cumsum([0, *(len(sequence) for sequence in sequences)]),
+            "labels": numpy.zeros(len(examples), numpy.uint8),
+        }
+
+    def read_inputs(self, path: str | Path) -> None:
+        """See `SequenceDataModule.read_inputs`."""
+        examples, names = [], []
+        for record in read_records(path):
+            try:
+                examples.append(self.encode(record))
+            except DataError as error:
+                raise DataError(f"--inputs {path}, example {record['name']}: {error}") from error
+            names.append(record["name"])
+        self._inputs, self.input_names = self.open(self.pack_inputs(examples), training=False), names
+
+    def predict_dataloader(self) -> ResumableLoader:
+        """See `SequenceDataModule.predict_dataloader`."""
+        if self.input_names is None:
+            return super().predict_dataloader()
+        return ResumableLoader(self._inputs, batch_size=self.eval_batch_size, training=False)
+
     def searched(self) -> list[Path]:
         """The folders in which files are looked for."""
-        return [base / layout for base in (self.root, self.root / "downloads" / self.name) for layout in self.layouts]
+        bases = (self.root, self.root / "downloads" / self.task_name)
+        return [base / layout for base in bases for layout in self.layouts]
 
     def locate(self) -> dict[str, Path] | None:
         """The files of each part, in the first folder that has them; None if none has."""
@@ -164,7 +204,8 @@ class ArenaDataModule(SequenceDataModule):
     def arrays(self, part: str, files: dict[str, Path] | None) -> dict[str, numpy.ndarray]:
         """The packed arrays of a part, built if need be."""
         if files is not None:
-            key = {"source": f"{self.name} files", "version": 2, "part": part, **stamp(files[part]), **self.read_key()}
+            key = {"source": f"{self.task_name} files", "version": 2, "part": part}
+            key |= stamp(files[part]) | self.read_key()
             return cached(self.cache, key, lambda folder: self.read(part, files[part], folder))
         if not self.own_generator:
             text = f"{type(self).__name__}: a synthetic stand-in for trying things out, not the benchmark's data"
@@ -181,7 +222,7 @@ class ArenaDataModule(SequenceDataModule):
             file = fetch(self.archive, self.root / "downloads", self.mirrors)
         except DataError as error:
             raise MissingData(f"{self.missing()}, and {error}. {self.ways_out()}") from error
-        extract(file, self.root / "downloads" / self.name, self.wanted)
+        extract(file, self.root / "downloads" / self.task_name, self.wanted)
         files = self.locate()
         if files is None:
             raise MissingData(f"{file} does not hold {self.expected}. {self.ways_out()}")

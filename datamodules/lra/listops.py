@@ -12,7 +12,8 @@ from datamodules.augment import shuffle_arguments
 from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError, MissingData
-from datamodules.lra.base import SPLITS, ArenaDataModule
+from datamodules.inputs import Record
+from datamodules.lra.base import SPLITS, ArenaDataModule, text_of
 from datamodules.packed import PackedDataset
 from datamodules.sources.listops import CLOSE, IDS, TOKENS, ZERO, Settings, cache_key, generate, pack
 
@@ -104,6 +105,13 @@ class ListOps(ArenaDataModule):
         first = sum(self.counts[before] for before in SPLITS[: SPLITS.index(split)])
         return "all", numpy.arange(first, first + self.counts[split])
 
+    def encode(self, record: Record) -> list[numpy.ndarray]:
+        """See `ArenaDataModule.encode`."""
+        words = words_of(text_of(record).decode(errors="replace"))
+        if problem := _problem(words, self.max_length):
+            raise DataError(problem)
+        return [numpy.array([IDS[word] for word in words], numpy.uint8)]
+
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> PackedDataset:
         """See `ArenaDataModule.open`."""
         return PackedDataset(
@@ -129,8 +137,10 @@ def read_file(file: Path, max_length: int) -> list[tuple[bytes, int]]:
             if number == 1 and line.startswith("Source"):
                 continue
             columns = line.rstrip("\r\n").split("\t")
-            words = re.sub(r"[()]", " ", columns[0]).split()
-            if problem := _problem(columns, words, max_length):
+            if len(columns) != 2 or not re.fullmatch(r"\s*\d\s*", columns[1]):
+                raise DataError(f"{file}, line {number}: expected an expression, a tab and a digit")
+            words = words_of(columns[0])
+            if problem := _problem(words, max_length):
                 raise DataError(f"{file}, line {number}: {problem}")
             expressions.append((bytes(IDS[word] for word in words), int(columns[1])))
     if not expressions:
@@ -138,10 +148,13 @@ def read_file(file: Path, max_length: int) -> list[tuple[bytes, int]]:
     return expressions
 
 
-def _problem(columns: list[str], words: list[str], max_length: int) -> str:
-    """What is wrong with a line; empty if nothing is."""
-    if len(columns) != 2 or not re.fullmatch(r"\s*\d\s*", columns[1]):
-        return "expected an expression, a tab and a digit"
+def words_of(expression: str) -> list[str]:
+    """The words of an expression, without its parentheses."""
+    return re.sub(r"[()]", " ", expression).split()
+
+
+def _problem(words: list[str], max_length: int) -> str:
+    """What is wrong with an expression; empty if nothing is."""
     for word in words:
         if word not in IDS:
             return f"unknown token {word!r}"

@@ -28,8 +28,8 @@ class Pathfinder(PixelDataModule):
     """Images of dashed lines; the label is 1 if the two round markers lie on the same line.
 
     Resolution 32 is Pathfinder, 128 Path-X, 256 Path-256. The files of the release are read in order of their numbers;
-    empty images are left out. A shuffle by the seed gives 80 % to training and 10 % each to validation and test, in both
-    protocols: the split of the original pipeline depends on hashes and cannot be rebuilt from the files. Generated
+    empty images are left out. A shuffle by the seed gives 80 % to training and 10 % each to validation and test, in
+    both protocols: the split of the original pipeline depends on hashes and cannot be rebuilt from the files. Generated
     images follow the published algorithm and settings; they are like the released ones, not the same. The augmentation
     mirrors images along both axes.
 

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import numpy
 
+from datamodules.errors import DataError
+from datamodules.inputs import Record
 from datamodules.lra.base import ArenaDataModule
 from datamodules.packed import Augment, ImageDataset
 
@@ -43,6 +45,20 @@ class PixelDataModule(ArenaDataModule):
     def vocab_size(self) -> int:
         """Padding and 256 grey levels; 0 for scalars."""
         return 257 if self.pixels == "tokens" else 0
+
+    def encode(self, record: Record) -> list[numpy.ndarray]:
+        """See `ArenaDataModule.encode`."""
+        image = record.get("image")
+        if image is None:
+            raise DataError("it is a text; this task reads a folder of .png files")
+        if image.shape != (self.size, self.size):
+            raise DataError(f"{image.shape[1]} x {image.shape[0]} pixels instead of {self.size} x {self.size}")
+        return [image]
+
+    def pack_inputs(self, examples: list[list[numpy.ndarray]]) -> dict[str, numpy.ndarray]:
+        """See `ArenaDataModule.pack_inputs`."""
+        images = numpy.stack([image for (image,) in examples])
+        return {"images": images, "labels": numpy.zeros(len(images), numpy.uint8)}
 
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> ImageDataset:
         """See `ArenaDataModule.open`."""

@@ -9,7 +9,8 @@ from tqdm import tqdm
 from datamodules.base import Split
 from datamodules.cache import Arrays, GrowingArray
 from datamodules.errors import DataError, MissingData
-from datamodules.lra.base import ArenaDataModule
+from datamodules.inputs import Record
+from datamodules.lra.base import ArenaDataModule, text_of
 from datamodules.packed import PackedDataset
 from datamodules.sources import synthetic
 
@@ -100,6 +101,10 @@ class Retrieval(ArenaDataModule):
     def part(self, split: Split, *, generated: bool) -> tuple[str, numpy.ndarray | None]:
         """See `ArenaDataModule.part`."""
         return split, None
+
+    def encode(self, record: Record) -> list[numpy.ndarray]:
+        """See `ArenaDataModule.encode`."""
+        return [numpy.frombuffer(text_of(record, column), numpy.uint8) for column in ("text", "text2")]
 
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> PackedDataset:
         """See `ArenaDataModule.open`."""

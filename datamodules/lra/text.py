@@ -10,7 +10,8 @@ from datamodules.augment import crop_bytes
 from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError, MissingData
-from datamodules.lra.base import ArenaDataModule
+from datamodules.inputs import Record
+from datamodules.lra.base import ArenaDataModule, text_of
 from datamodules.packed import PackedDataset, holdout
 from datamodules.sources import synthetic
 from datamodules.sources.archives import Archive
@@ -21,9 +22,9 @@ SENTIMENTS = ("neg", "pos")
 class Text(ArenaDataModule):
     """IMDB reviews (Maas et al. 2011) as bytes: 25,000 for training and 25,000 for testing, half of them positive.
 
-    Token ids are bytes + 1. Label 0 is negative, 1 positive. The protocol lra validates on the test split, as all of the
-    literature does; holdout validates on a tenth of the training reviews. The augmentation crops long reviews anywhere
-    instead of at the end.
+    Token ids are bytes + 1. Label 0 is negative, 1 positive. The protocol lra validates on the test split, as all of
+    the literature does; holdout validates on a tenth of the training reviews. The augmentation crops long reviews
+    anywhere instead of at the end.
 
     Args:
         max_length: Bytes that are read of a review.
@@ -98,6 +99,10 @@ class Text(ArenaDataModule):
             return "train", None
         labels = self.arrays("train", self.files())["labels"]
         return "train", holdout(labels, 0.1, self.seed)[split == "val"]
+
+    def encode(self, record: Record) -> list[numpy.ndarray]:
+        """See `ArenaDataModule.encode`."""
+        return [numpy.frombuffer(text_of(record), numpy.uint8)]
 
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> PackedDataset:
         """See `ArenaDataModule.open`."""

@@ -108,7 +108,8 @@ def extract(archive: Path, folder: str | Path, wanted: str = "") -> None:
         else:
             with tarfile.open(archive) as tar:
                 tar.extractall(
-                    partial, filter=lambda member, path: tarfile.data_filter(member, path) if wanted in member.name else None
+                    partial,
+                    filter=lambda member, path: tarfile.data_filter(member, path) if wanted in member.name else None,
                 )
         for item in sorted(partial.iterdir()):
             if (folder / item.name).is_dir():

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 import numpy
 
-WORDS = {"both": "the a film paper we of and it".split(), 0: "bad dull poor".split(), 1: "good fine great".split()}
+WORDS = {
+    "both": ["the", "a", "film", "paper", "we", "of", "and", "it"],
+    0: ["bad", "dull", "poor"],
+    1: ["good", "fine", "great"],
+}
 TOPICS = ("parsing grammar tree", "speech sound phone", "translation source target", "search query rank")
 
 
 def pack_bytes(texts: Sequence[bytes], labels: Sequence[int]) -> dict[str, numpy.ndarray]:
-    """Packs texts into `tokens` uint8, `offsets` int64 and `labels` uint8; len(texts) may be a multiple of the labels."""
+    """Packs texts into `tokens` uint8, `offsets` int64 and `labels` uint8; a label may have several texts."""
     lengths = numpy.array([len(text) for text in texts], dtype=numpy.int64)
     return {
         "tokens": numpy.frombuffer(b"".join(texts), dtype=numpy.uint8),

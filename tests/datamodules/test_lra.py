@@ -1,4 +1,3 @@
-import functools
 import gzip
 import http.server
 import importlib.util
@@ -213,7 +212,9 @@ def test_broken_files_are_named_with_their_row(kind, file, content, message, rel
     with pytest.raises(DataError, match=message) as error:
         data.prepare_data()
     assert Path(file).name in str(error.value) and "\n" not in str(error.value)
-    assert not [path for path in data.cache.rglob("*") if path.is_file() and ".npy" in path.name and "." in path.parent.name]
+    assert not [
+        path for path in data.cache.rglob("*") if path.is_file() and ".npy" in path.name and "." in path.parent.name
+    ]
 
 
 def test_a_pickle_that_runs_code_is_refused(release):
@@ -286,7 +287,7 @@ def test_bad_settings_of_tasks_name_the_argument(kind, options, message):
 
 
 def test_shuffled_arguments_keep_the_expression(release):
-    words = "[MAX 1 [SM 2 3 4 ] [MIN 5 6 ] 7 ]".split()
+    words = ["[MAX", "1", "[SM", "2", "3", "4", "]", "[MIN", "5", "6", "]", "7", "]"]
     tokens = numpy.array([IDS[word] for word in words], numpy.uint8)
     seen = set()
     for seed in range(50):

@@ -1,10 +1,28 @@
-"""What runs beside the training: reports, pictures, state for exact resume."""
+"""What runs beside the training: checkpoints, signals, reports, pictures."""
 
-from wavspa_lit.callbacks.checkpoints import LastCheckpoint
+from wavspa_lit.callbacks.averaging import EMA
+from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
+from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
+from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
 from wavspa_lit.callbacks.predictions import PredictionTable
-from wavspa_lit.callbacks.random_state import RandomState
+from wavspa_lit.callbacks.preemption import Preemption
 from wavspa_lit.callbacks.results import Results
+from wavspa_lit.callbacks.seeds import StepSeeds
 from wavspa_lit.callbacks.wavelets import WaveletMonitor
 
-__all__ = ["ExtrapolationCurve", "LastCheckpoint", "PredictionTable", "RandomState", "Results", "WaveletMonitor"]
+__all__ = [
+    "EMA",
+    "AtomicCheckpointIO",
+    "ExtrapolationCurve",
+    "GradientNorm",
+    "LastCheckpoint",
+    "NaNGuard",
+    "PredictionTable",
+    "Preemption",
+    "Results",
+    "StepSeeds",
+    "StopEarly",
+    "Throughput",
+    "WaveletMonitor",
+]

@@ -1,24 +1,81 @@
-"""The checkpoint that a run continues from."""
+"""The checkpoint that a run continues from, and how checkpoints are written and read."""
 
+import copy
+import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
 class LastCheckpoint(ModelCheckpoint):
     """Keeps `last.ckpt` at the latest validation, and also at the step at which a training stops between two.
 
-    It is written while the epoch is under way: once Lightning has closed the epoch, a resumed run would skip its rest.
+    Whatever stops it: the last step, a signal, or an exception. What is saved then is the state behind the last
+    complete optimiser step: the batches that had been drawn since are drawn again.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._loops: dict[str, Any] | None = None
+        self._step = -1
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves at the last step."""
+        """Remembers how far the loops are at each optimiser step; saves at the last one.
+
+        It is written while the epoch is under way: once Lightning has closed the epoch, a resumed run would skip its
+        rest.
+        """
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        stops = trainer.should_stop or trainer.global_step == trainer.max_steps
-        if stops and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            assert self.dirpath is not None
-            trainer.save_checkpoint(Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}")
+        if trainer.global_step == self._step:
+            return  # gradients are being accumulated
+        self._step = trainer.global_step
+        self._loops = copy.deepcopy(trainer.fit_loop.state_dict())
+        if (trainer.should_stop or trainer.global_step == trainer.max_steps) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(self.path)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        assert self.dirpath is not None
+        return Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}"
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Saves the state behind the last optimiser step, unless the parameters have moved on or may be broken."""
+        complete = self._loops is not None and self._step == trainer.global_step
+        if not complete or trainer.fast_dev_run or isinstance(exception, FloatingPointError):  # type: ignore[attr-defined]
+            return
+        try:
+            trainer.save_checkpoint(self.path)
+        finally:
+            self._loops = None
+        print(f"Saved {self.path} at step {self._step}; continue with --ckpt_path or --resume")
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Puts in the loops' state behind the last optimiser step when a training breaks off."""
+        if trainer.interrupted and self._loops is not None:
+            checkpoint["loops"]["fit_loop"] = self._loops
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints under another name and renames them, and never reads anything but plain data and tensors."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """A kill at any moment leaves the old file or the new one."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        with partial.open("wb") as stream:
+            torch.save(checkpoint, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Reads a checkpoint with weights_only=True, whatever was asked for."""
+        return super().load_checkpoint(path, map_location=map_location, weights_only=True)

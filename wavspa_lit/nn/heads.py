@@ -74,9 +74,9 @@ class MatchingHead(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps states (2 * batch, length, channels), pair by pair, and their mask to logits (batch, classes)."""
         first, second = pool(x, mask, self.pooling).unflatten(0, (-1, 2)).unbind(1)
-        features = (first, second)
+        features = [first, second]
         if self.interaction == "nli":
-            features = (first, second, first * second, first - second)
+            features += [first * second, first - second]
         return self.mlp(torch.cat(features, -1))
 
 

@@ -26,6 +26,15 @@ def new_run(task: str, model: str) -> Path:
     return path
 
 
+def latest_run(task: str, model: str) -> Path | None:
+    """The directory that `new_run` gave out last; None if it never did."""
+    path, latest, number = RUNS / task / model, None, 1
+    while path.exists():
+        latest, number = path, number + 1
+        path = RUNS / task / f"{model}-{number}"
+    return latest
+
+
 def write_results(run: str | Path, stage: str, results: dict[str, Any]) -> Path:
     """Merges `{stage: results}` into the run's results.json, atomically, and returns its path."""
     path = Path(run) / "results.json"

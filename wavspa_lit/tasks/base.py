@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -29,6 +30,13 @@ def as_config(kind: type[Config], value: Config | Mapping[str, Any]) -> Config:
         if field.name in plain and isinstance(nested, type) and is_dataclass(nested):
             plain[field.name] = as_config(nested, plain[field.name])
     return kind(**plain)
+
+
+def differences(before: Any, now: Any, name: str) -> list[str]:
+    """Where two trees of plain data differ, as `name: before, now`."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return [text for key in now if key in before for text in differences(before[key], now[key], f"{name}.{key}")]
+    return [] if before == now or before is None else [f"{name}: {before} in the checkpoint, {now} now"]
 
 
 class Task(LightningModule, ABC):
@@ -133,8 +141,30 @@ class Task(LightningModule, ABC):
         self._evaluation_step("test", batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Returns `prediction` and `label`, both shaped like the labels (`IGNORED` where nothing is asked)."""
-        return {"prediction": self(batch).argmax(-1), "label": batch["labels"]}
+        """Returns `prediction`, `probability` and `label`, shaped like the labels (`IGNORED` where nothing is)."""
+        probability, prediction = self(batch).float().softmax(-1).max(-1)
+        return {"prediction": prediction, "probability": probability, "label": batch["labels"]}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Compares the settings of a checkpoint with those given, before its weights are loaded.
+
+        Raises:
+            ValueError: If the weights are of another model; names the settings.
+        """
+        saved = checkpoint.get("hyper_parameters", {})
+        for name in ("encoder", "vocab_size", "num_classes", "max_length"):
+            changed = differences(saved.get(name), self.hparams[name], name)
+            weights = checkpoint["state_dict"]
+            fits = all(name in weights and weights[name].shape == p.shape for name, p in self.named_parameters())
+            if changed and not fits:
+                raise ValueError(f"the checkpoint is of another model: {'; '.join(changed)}")
+        if self._trainer is not None and self.trainer.training:
+            for change in differences(saved.get("optimizer"), self.hparams["optimizer"], "optimizer"):
+                kept = change.split(":")[0].split(".")[-1] in ("lr", "weight_decay", "beta1", "beta2", "eps")
+                effect = (
+                    "the checkpoint's value stays; use --init_from to start anew" if kept else "the new value holds"
+                )
+                rank_zero_warn(f"resuming with a changed setting, {change}: {effect}")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over the parameter groups, with a schedule counted in optimiser steps."""
@@ -147,6 +177,7 @@ class Task(LightningModule, ABC):
         )
         total = config.total_steps or int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total, config.cycle_steps)
+            optimizer,
+            lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total, config.cycle_steps),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

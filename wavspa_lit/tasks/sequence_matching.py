@@ -14,8 +14,8 @@ class SequenceMatching(Task):
     Args:
         encoder: The encoder.
         optimizer: AdamW and its schedule.
-        pooling: What is read of each sequence: the CLS token (which only `cls` adds), the first state, the first and the
-            last valid one, the mean or the maximum over the valid positions.
+        pooling: What is read of each sequence: the CLS token (which only `cls` adds), the first state, the first and
+            the last valid one, the mean or the maximum over the valid positions.
         interaction: concat: both pooled states; nli: also their product and difference.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.

@@ -1,0 +1,66 @@
+"""Writes generated Pathfinder images like the release: PNG files in folders, and a metadata file per folder."""
+
+import json
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import PIL.Image
+from tqdm import tqdm
+
+from datamodules.errors import DataError
+from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw
+
+MARK = "generated.json"
+"""Tells written folders from the release."""
+
+
+def write(settings: Settings, folder: Path, count: int, workers: int = 1) -> None:
+    """Writes the first `count` images below a folder; what an interrupted run has finished is kept.
+
+    Raises:
+        DataError: If the folder holds other images.
+    """
+    mark = json.dumps(asdict(settings))
+    file = folder / MARK
+    if folder.exists() and any(folder.iterdir()) and (not file.is_file() or file.read_text() != mark):
+        raise DataError(f"{folder} holds other images; move it away, or use another data.root")
+    (folder / "metadata").mkdir(parents=True, exist_ok=True)
+    file.write_text(mark)
+    starts = range(0, count, SHARD)
+    shards = [(number, start, min(start + SHARD, count)) for number, start in enumerate(starts)]
+    missing = [shard for shard in shards if not _complete(folder, *shard)]
+    with tqdm(total=count, initial=SHARD * (len(shards) - len(missing)), desc=str(folder), unit=" images") as progress:
+        work = partial(_write_shard, settings, folder)
+        if workers <= 1 or len(missing) <= 1:
+            for shard in missing:
+                progress.update(work(shard))
+            return
+        with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
+            for written in pool.map(work, missing):
+                progress.update(written)
+
+
+def _complete(folder: Path, number: int, start: int, stop: int) -> bool:
+    metadata = folder / "metadata" / f"{number}.npy"
+    return metadata.is_file() and len(metadata.read_text().splitlines()) == stop - start
+
+
+def _write_shard(settings: Settings, folder: Path, shard: tuple[int, int, int]) -> int:
+    number, start, stop = shard
+    images = folder / "imgs" / str(number)
+    images.mkdir(parents=True, exist_ok=True)
+    size, dashes, lines = SIZES[settings.resolution], DASHES[settings.difficulty], []
+    for index in range(start, stop):
+        image, label, margin = draw(settings, index)
+        name = f"sample_{index - start}.png"
+        PIL.Image.fromarray(image).save(images / name)
+        columns = (f"imgs/{number}", name, index - start, label, size.continuity, dashes, dashes // 3, size.dash)
+        lines.append(" ".join(map(str, (*columns, size.thickness, margin, 1))))
+    metadata = folder / "metadata" / f"{number}.npy"
+    partial_file = metadata.with_suffix(".partial")
+    partial_file.write_text("\n".join(lines) + "\n")
+    partial_file.rename(metadata)  # last, so that a folder with metadata is complete
+    return stop - start

@@ -1,0 +1,74 @@
+"""Numbers about the training itself: the size of gradients, and speed."""
+
+import time
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.fabric.utilities.throughput import get_available_flops
+from torch.optim import Optimizer
+
+
+class GradientNorm(Callback):
+    """Logs `train/gradient_norm`, the norm of all gradients together before they are clipped."""
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Logs at the steps at which other values are logged."""
+        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+            pl_module.log("train/gradient_norm", torch.nn.utils.get_total_norm(gradients))
+
+
+class Throughput(Callback):
+    """Logs the speed of training between two logged steps, validations left out, summed over all devices.
+
+    `speed/sequences_per_second`, `speed/tokens_per_second` without padding, and, where the device's peak is known,
+    `speed/mfu`: an estimate of the floating-point operations of the matrix products, three times those of a forward
+    pass, as a share of that peak.
+    """
+
+    def __init__(self) -> None:
+        self._flops_per_token: float | None = None
+        self._peak: int | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sequences, self._tokens, self._started = 0, torch.zeros(()), 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks up the device's peak."""
+        self._reset()
+        if trainer.strategy.root_device.type == "cuda":
+            dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
+            self._peak = get_available_flops(trainer.strategy.root_device, dtype)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Starts the clock."""
+        if not self._started:
+            self._started = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts, and logs now and then."""
+        mask, tokens = batch.get("mask"), batch["tokens"]
+        self._sequences += len(tokens)
+        count = (
+            torch.tensor(tokens.numel()) if mask is None else mask.sum()
+        )  # not read yet: that would wait for the GPU
+        self._tokens = self._tokens.to(count.device) + count
+        if (trainer.global_step + 1) % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            return
+        total = float(self._tokens)
+        seconds = time.perf_counter() - self._started
+        rate = trainer.world_size / seconds
+        pl_module.log("speed/sequences_per_second", self._sequences * rate)
+        pl_module.log("speed/tokens_per_second", total * rate)
+        if self._peak:
+            flops = getattr(pl_module, "flops_per_token", 0.0)
+            pl_module.log("speed/mfu", 3 * flops * total / seconds / self._peak)
+        self._reset()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leaves validations out."""
+        self._reset()

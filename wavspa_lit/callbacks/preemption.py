@@ -1,0 +1,72 @@
+"""Signals that end a training in good order: a cluster takes the machine back, or somebody presses Ctrl-C."""
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+STATUS = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
+"""Exit statuses; a job script can queue the job again on 143."""
+
+
+class Preemption(Callback):
+    """On SIGTERM, SIGUSR1 or Ctrl-C, finishes the step, lets `last.ckpt` be saved, and exits with 143, 143 or 130.
+
+    With several ranks the signal may reach any of them; they agree every `every` batches. A second Ctrl-C stops at
+    once.
+
+    Args:
+        every: Batches between two agreements.
+    """
+
+    def __init__(self, every: int = 8) -> None:
+        self.every = every
+        self._received = 0
+        self._process = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the signals over, from Lightning as well."""
+        self._received, self._process = 0, os.getpid()
+        try:
+            self._before = {number: signal.signal(number, self._receive) for number in STATUS}
+        except ValueError:  # not the main thread, where signals cannot be handled
+            self._before = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a worker process inherits the handler
+            if number == signal.SIGTERM:
+                os._exit(143)
+            return
+        if self._received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._received = number
+        os.write(2, b"\nfinishing the step and saving; Ctrl-C stops at once\n")
+
+    def _check(self, trainer: Trainer, batch_idx: int) -> None:
+        stop = bool(self._received)
+        if trainer.world_size > 1:
+            if batch_idx % self.every:
+                return
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        if stop:
+            raise SystemExit(STATUS[signal.Signals(self._received or signal.SIGTERM)])
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Stops before the step; `LastCheckpoint` saves the state behind the step before."""
+        self._check(trainer, batch_idx)
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Stops within a validation, which can take longer than a cluster waits."""
+        if self._before and not trainer.sanity_checking:
+            self._check(trainer, batch_idx)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Gives the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

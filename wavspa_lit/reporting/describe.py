@@ -1,0 +1,82 @@
+"""`wavspa describe`: a model as a table."""
+
+from typing import Any, cast
+
+import torch
+from lightning import Trainer
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from wavspa_lit.nn import Block
+from wavspa_lit.tasks import Task
+
+
+def describe(task: Task, length: int) -> str:
+    """Bands, parameters, operations and activation memory of a model.
+
+    Operations are those of matrix products and convolutions in a forward pass over one sequence, as
+    torch.utils.flop_counter counts them (2 for a multiplication and addition), attention included. Activation memory is
+    what the forward pass of one sequence in training keeps for the backward pass, in float32, parameters left out.
+
+    Args:
+        task: The model.
+        length: Tokens of the sequence.
+    """
+    encoder = task.encoder
+    tokens: torch.Tensor = torch.ones(1, length, dtype=torch.long)
+    if not isinstance(encoder.embedding, nn.Embedding):
+        tokens = torch.zeros(1, length)
+    with FlopCounterMode(display=False) as whole, torch.no_grad():
+        encoder.eval()(tokens)
+    total = length + int(encoder.cls_token is not None)
+    rows: list[tuple[object, ...]] = [("part", "bands (entries)", "parameters", "MFLOP", "activations, MiB")]
+    rows.append(("embedding", "", _count(encoder.embedding) + _count(encoder.positions), "", ""))
+    block = cast(Block, encoder.blocks[0])
+    flops, kept = _cost(block, total, task.encoder_config.dim)
+    bands = " + ".join(map(str, block.space.lengths(total))) or "none"
+    for index, each in enumerate(encoder.blocks):
+        rows.append((f"block {index}", bands, _count(each), f"{flops / 1e6:.2f}", f"{kept / 2**20:.2f}"))
+    rows.append(("head", "", _count(cast(nn.Module, task.head)), "", ""))
+    everything = sum(p.numel() for p in task.parameters())
+    memory = kept * len(encoder.blocks) / 2**20
+    rows.append(("all", "", everything, f"{whole.get_total_flops() / 1e6:.2f}", f"{memory:.2f}"))
+    title = f"{type(task).__name__} at length {length}: {task.encoder_config.space} space"
+    return "\n".join([title, *_aligned([tuple(map(str, row)) for row in rows])])
+
+
+def global_batch(batch_size: int, trainer: Trainer) -> str:
+    """How many examples one optimiser step sees."""
+    devices, nodes, steps = trainer.num_devices, trainer.num_nodes, trainer.accumulate_grad_batches
+    product = batch_size * devices * nodes * steps
+    return (
+        f"one optimiser step: batch_size {batch_size} x {devices} devices x {nodes} nodes x "
+        f"accumulate_grad_batches {steps} = {product} examples"
+    )
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _cost(block: Block, length: int, dim: int) -> tuple[int, int]:
+    """Operations of a forward pass, and bytes that it keeps for the backward pass."""
+    own = {p.untyped_storage().data_ptr() for p in block.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    alive: list[Any] = []  # a freed storage could come back under the same address
+    x = torch.zeros(1, length, dim, requires_grad=True)
+    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        alive.append(block.train()(x))
+    return counter.get_total_flops(), sum(kept.values())
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [lines[0], "-" * len(lines[0]), *lines[1:-1], "-" * len(lines[0]), lines[-1]]

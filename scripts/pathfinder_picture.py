@@ -1,6 +1,6 @@
 """Draws docs/pathfinder.png: generated images of every size and difficulty.
 
-    python scripts/pathfinder_picture.py
+python scripts/pathfinder_picture.py
 """
 
 import argparse

@@ -91,8 +91,7 @@ def nearest(message: str) -> str:
 
 def _options() -> Iterator[str]:
     """The options of the trainer, of every task and of every data module."""
-    for name in ("run", "resume", "init_from", "compile", "inputs", "output", "length", "trust", "ckpt_path"):
-        yield name
+    yield from ("run", "resume", "init_from", "compile", "inputs", "output", "length", "trust", "ckpt_path")
     yield from _parameters(Trainer, "trainer")
     for folder, group in ((wavspa_lit.tasks, "model"), (datamodules, "data")):
         for kind in vars(folder).values():

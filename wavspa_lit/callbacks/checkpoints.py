@@ -9,6 +9,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -46,9 +47,14 @@ class LastCheckpoint(ModelCheckpoint):
         return Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}"
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Saves the state behind the last optimiser step, unless the parameters have moved on or may be broken."""
+        """Saves the state behind the last optimiser step, unless the parameters have moved on or may be broken.
+
+        Saving takes all ranks. Several ranks agree on a SystemExit; any other exception may be one rank's alone.
+        """
         complete = self._loops is not None and self._step == trainer.global_step
-        if not complete or trainer.fast_dev_run or isinstance(exception, FloatingPointError):  # type: ignore[attr-defined]
+        alone = trainer.world_size > 1 and not isinstance(exception, SystemExit)
+        broken = isinstance(exception, FloatingPointError)
+        if not complete or alone or broken or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         try:
             trainer.save_checkpoint(self.path)
@@ -57,7 +63,13 @@ class LastCheckpoint(ModelCheckpoint):
         print(f"Saved {self.path} at step {self._step}; continue with --ckpt_path or --resume")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Puts in the loops' state behind the last optimiser step when a training breaks off."""
+        """Puts in the loops' state behind the last optimiser step when a training breaks off.
+
+        Curves are written out too, so that they reach as far as the checkpoint.
+        """
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.flush()
         if trainer.interrupted and self._loops is not None:
             checkpoint["loops"]["fit_loop"] = self._loops
 

@@ -6,7 +6,10 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.throughput import get_available_flops
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
+
+from wavspa_lit.nn.cost import forward_flops
 
 
 class GradientNorm(Callback):
@@ -23,8 +26,8 @@ class Throughput(Callback):
     """Logs the speed of training between two logged steps, validations left out, summed over all devices.
 
     `speed/sequences_per_second`, `speed/tokens_per_second` without padding, and, where the device's peak is known,
-    `speed/mfu`: an estimate of the floating-point operations of the matrix products, three times those of a forward
-    pass, as a share of that peak.
+    `speed/mfu`: the operations of the matrix products, three times those of a forward pass, as a share of that peak.
+    Per token they are counted at the task's greatest length, so that shorter sequences are overestimated.
     """
 
     def __init__(self) -> None:
@@ -41,6 +44,10 @@ class Throughput(Callback):
         if trainer.strategy.root_device.type == "cuda":
             dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
             self._peak = get_available_flops(trainer.strategy.root_device, dtype)
+        whole = not any(isinstance(p, DTensor) for p in pl_module.parameters())
+        if self._peak and whole:
+            length = trainer.datamodule.max_length  # type: ignore[attr-defined]
+            self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Starts the clock."""
@@ -53,9 +60,8 @@ class Throughput(Callback):
         """Counts, and logs now and then."""
         mask, tokens = batch.get("mask"), batch["tokens"]
         self._sequences += len(tokens)
-        count = (
-            torch.tensor(tokens.numel()) if mask is None else mask.sum()
-        )  # not read yet: that would wait for the GPU
+        # A sum is not read yet: that would wait for the GPU.
+        count = torch.tensor(tokens.numel()) if mask is None else mask.sum()
         self._tokens = self._tokens.to(count.device) + count
         if (trainer.global_step + 1) % trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
@@ -64,9 +70,8 @@ class Throughput(Callback):
         rate = trainer.world_size / seconds
         pl_module.log("speed/sequences_per_second", self._sequences * rate)
         pl_module.log("speed/tokens_per_second", total * rate)
-        if self._peak:
-            flops = getattr(pl_module, "flops_per_token", 0.0)
-            pl_module.log("speed/mfu", 3 * flops * total / seconds / self._peak)
+        if self._peak and self._flops_per_token:
+            pl_module.log("speed/mfu", 3 * self._flops_per_token * total / seconds / self._peak)
         self._reset()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,6 +1,6 @@
 """`wavspa describe`: a model as a table."""
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from lightning import Trainer
@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from wavspa_lit.nn import Block
+from wavspa_lit.nn.cost import forward_flops, saved_bytes
 from wavspa_lit.tasks import Task
 
 
@@ -23,23 +24,22 @@ def describe(task: Task, length: int) -> str:
         length: Tokens of the sequence.
     """
     encoder = task.encoder
-    tokens: torch.Tensor = torch.ones(1, length, dtype=torch.long)
-    if not isinstance(encoder.embedding, nn.Embedding):
-        tokens = torch.zeros(1, length)
-    with FlopCounterMode(display=False) as whole, torch.no_grad():
-        encoder.eval()(tokens)
     total = length + int(encoder.cls_token is not None)
     rows: list[tuple[object, ...]] = [("part", "bands (entries)", "parameters", "MFLOP", "activations, MiB")]
     rows.append(("embedding", "", _count(encoder.embedding) + _count(encoder.positions), "", ""))
     block = cast(Block, encoder.blocks[0])
-    flops, kept = _cost(block, total, task.encoder_config.dim)
+    whole = forward_flops(encoder, length)
+    x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True)
+    with FlopCounterMode(display=False) as counter:
+        kept = saved_bytes(block, x)
+    flops = counter.get_total_flops()
     bands = " + ".join(map(str, block.space.lengths(total))) or "none"
     for index, each in enumerate(encoder.blocks):
         rows.append((f"block {index}", bands, _count(each), f"{flops / 1e6:.2f}", f"{kept / 2**20:.2f}"))
     rows.append(("head", "", _count(cast(nn.Module, task.head)), "", ""))
     everything = sum(p.numel() for p in task.parameters())
     memory = kept * len(encoder.blocks) / 2**20
-    rows.append(("all", "", everything, f"{whole.get_total_flops() / 1e6:.2f}", f"{memory:.2f}"))
+    rows.append(("all", "", everything, f"{whole / 1e6:.2f}", f"{memory:.2f}"))
     title = f"{type(task).__name__} at length {length}: {task.encoder_config.space} space"
     return "\n".join([title, *_aligned([tuple(map(str, row)) for row in rows])])
 
@@ -56,24 +56,6 @@ def global_batch(batch_size: int, trainer: Trainer) -> str:
 
 def _count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
-
-
-def _cost(block: Block, length: int, dim: int) -> tuple[int, int]:
-    """Operations of a forward pass, and bytes that it keeps for the backward pass."""
-    own = {p.untyped_storage().data_ptr() for p in block.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    alive: list[Any] = []  # a freed storage could come back under the same address
-    x = torch.zeros(1, length, dim, requires_grad=True)
-    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        alive.append(block.train()(x))
-    return counter.get_total_flops(), sum(kept.values())
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

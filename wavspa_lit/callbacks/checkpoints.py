@@ -24,6 +24,14 @@ class LastCheckpoint(ModelCheckpoint):
         self._loops: dict[str, Any] | None = None
         self._step = -1
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the loader where the checkpoint was taken.
+
+        Lightning does so when it sets the loaders up, which is too early if a schedule has asked for their length.
+        """
+        super().on_train_start(trainer, pl_module)
+        trainer.fit_loop._load_combined_loader_states()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

@@ -13,7 +13,7 @@ from lightning import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 HERE = Path(__file__).parent
-STEPS, VALIDATE_EVERY = 12, 4
+STEPS, EPOCHS, VALIDATE_EVERY = 12, 2, 4
 STATUS = {"sigterm": 143, "sigint": 130, "exception": 1, "kill": -9}
 How = Literal["sigterm", "sigint", "exception", "kill"]
 Where = Literal["batch_start", "backward", "batch_end", "validation"]
@@ -64,11 +64,26 @@ class Setting:
     ema: bool = False
     ranks: int = 1
 
+    def places(self, how: How, where: Where) -> range:
+        """Batches at which a training can be interrupted so that it goes on from a checkpoint."""
+        validation = VALIDATE_EVERY * self.accumulate
+        last = EPOCHS * self.batches - self.accumulate
+        if self.ranks > 1 and how in ("sigterm", "sigint"):
+            last = min(last, 8 * ((EPOCHS * self.batches - 1) // 8))  # ranks agree to stop every eighth batch
+        if where == "validation":
+            return range(2 * validation if how in ("kill", "exception") else validation, last + 1, validation)
+        return range(validation + 1, last + 1)
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch; the last optimiser step takes fewer than the others."""
+        return (STEPS // EPOCHS - 1) * self.accumulate + 1
+
     def arguments(self) -> list[str]:
-        """Flags of a small training on LEGO: 12 optimiser steps over several epochs, with dropout."""
+        """Flags of a small training on LEGO: 12 optimiser steps in two epochs, with dropout."""
         batches = VALIDATE_EVERY * self.accumulate
         values = {
-            **{"data.n_vars": 4, "data.n_train_vars": 2, "data.num_train": 16 * self.ranks * (5 * self.accumulate + 1)},
+            **{"data.n_vars": 4, "data.n_train_vars": 2, "data.num_train": 16 * self.ranks * self.batches},
             **{"data.num_val": 33, "data.num_test": 33, "data.batch_size": 16, "data.num_workers": self.workers},
             **{"model.encoder.dim": 16, "model.encoder.layers": 1, "model.encoder.dropout": 0.2},
             **{"trainer.max_steps": STEPS, "trainer.accumulate_grad_batches": self.accumulate},
@@ -91,7 +106,9 @@ def fit(setting: Setting, run: Path, *arguments: str) -> subprocess.CompletedPro
 
 def interrupted(setting: Setting, run: Path, how: How, where: Where, batch: int) -> str:
     """Trains until the interruption, and then to the end; returns what went wrong, or nothing."""
-    flags = [f"--trainer.callbacks.{name}={value}" for name, value in (("how", how), ("where", where), ("batch", batch))]
+    flags = [
+        f"--trainer.callbacks.{name}={value}" for name, value in (("how", how), ("where", where), ("batch", batch))
+    ]
     first = fit(setting, run, "--trainer.callbacks+=interrupt.Interrupt", *flags)
     expected = {STATUS[how], 1} if setting.ranks > 1 else {STATUS[how]}  # the launcher may die of its child's death
     if first.returncode not in expected:
@@ -121,7 +138,9 @@ def differences(run: Path, other: Path) -> list[str]:
     if "current_model_state" in torch.load(run / "checkpoints" / "last.ckpt", weights_only=True):
         found += _unequal(*(_current(folder) for folder in (run, other)))
     one, two = curves(run), curves(other)
-    return found + [f"curve {key}: {one.get(key)} and {two.get(key)}" for key in one | two if one.get(key) != two.get(key)]
+    return found + [
+        f"curve {key}: {one.get(key)} and {two.get(key)}" for key in one | two if one.get(key) != two.get(key)
+    ]
 
 
 def _current(run: Path) -> Any:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
-from interrupt import STEPS, VALIDATE_EVERY, How, Setting, Where, differences, fit, interrupted
+from interrupt import How, Setting, Where, differences, fit, interrupted
 
 SETTINGS = [Setting(*values) for values in itertools.product((0, 2), (1, 4), (False, True), (1, 2))]
 
@@ -40,11 +40,7 @@ def main() -> int:
         for number in range(arguments.cases):
             setting = draw.randrange(len(SETTINGS))
             how, where = draw.choice(get_args(How)), draw.choice(get_args(Where))
-            accumulate = SETTINGS[setting].accumulate
-            batch = draw.randint(VALIDATE_EVERY * accumulate + 1, (STEPS - 1) * accumulate)
-            if where == "validation":
-                batch = VALIDATE_EVERY * accumulate * draw.randint(1, 2)
-                batch += VALIDATE_EVERY * accumulate * (how == "kill" and batch == VALIDATE_EVERY * accumulate)
+            batch = draw.choice(SETTINGS[setting].places(how, where))
             cases.append((number, setting, how, where, batch))
 
         def case(number: int, setting: int, how: How, where: Where, batch: int) -> list[str]:

@@ -71,15 +71,36 @@ class LastCheckpoint(ModelCheckpoint):
         print(f"Saved {self.path} at step {self._step}; continue with --ckpt_path or --resume")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Puts in the loops' state behind the last optimiser step when a training breaks off.
+        """Makes every checkpoint one of a complete optimiser step, and due validations due again.
 
         Curves are written out too, so that they reach as far as the checkpoint.
         """
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.flush()
-        if trainer.interrupted and self._loops is not None:
+        loops = checkpoint["loops"]["fit_loop"]
+        if self._loops is None or self._step != trainer.global_step:
+            return
+        if _drawn(loops) > _drawn(self._loops):  # gradients are being accumulated, and are not saved
             checkpoint["loops"]["fit_loop"] = self._loops
+        elif trainer.interrupted and trainer.validating:
+            checkpoint["loops"]["fit_loop"] = loops | _VALIDATION_BEGUN
+
+
+def _drawn(loops: dict[str, Any]) -> int:
+    """Batches since the start of the training."""
+    return loops["epoch_loop.batch_progress"]["total"]["ready"]
+
+
+# From a checkpoint of a validation's middle Lightning begins that validation anew; otherwise it leaves it out.
+_NONE = {"ready": 0, "started": 0, "processed": 0, "completed": 0}
+_VALIDATION_BEGUN = {
+    "epoch_loop.val_loop.batch_progress": {
+        "total": _NONE | {"ready": 1, "started": 1},
+        "current": _NONE,
+        "is_last_batch": False,
+    }
+}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -45,10 +45,10 @@ class Preemption(Callback):
         self._received = number
         os.write(2, b"\nfinishing the step and saving; Ctrl-C stops at once\n")
 
-    def _check(self, trainer: Trainer, batch_idx: int) -> None:
+    def _check(self, trainer: Trainer, number: int) -> None:
         stop = bool(self._received)
         if trainer.world_size > 1:
-            if batch_idx % self.every:
+            if number % self.every:
                 return
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         if stop:
@@ -56,13 +56,17 @@ class Preemption(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Stops before the step; `LastCheckpoint` saves the state behind the step before."""
-        self._check(trainer, batch_idx)
+        self._check(trainer, trainer.fit_loop.epoch_loop.total_batch_idx)
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Stops within a validation, which can take longer than a cluster waits."""
-        if self._before and not trainer.sanity_checking:
+        """Stops within a validation, which can take longer than a cluster waits; but not within the last one.
+
+        Once the last step is done nothing would be trained after a resume, and the validation would be missing.
+        """
+        last = trainer.global_step == trainer.max_steps
+        if self._before and not trainer.sanity_checking and not last:
             self._check(trainer, batch_idx)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

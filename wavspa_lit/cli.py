@@ -165,19 +165,19 @@ class WavspaCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Reports what the configs refuse as errors of the command line."""
+        config = self.config[self.subcommand]
         try:
             super().instantiate_classes()
+            if self.subcommand == "fit" and config.init_from and not config.ckpt_path:
+                print(init_from(self.model, config.init_from))
         except ValueError as error:
             # The parser wraps the message in the types it tried; what the constructor said is at the bottom.
             cause: BaseException = error
             while cause.__cause__ or cause.__context__:
                 cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
             self._parser(self.subcommand).error(str(cause))
-        config = self.config[self.subcommand]
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
-        if self.subcommand == "fit" and config.init_from and not config.ckpt_path:
-            print(init_from(self.model, config.init_from))
         if config.compile:
             self.model.encoder.compile()
 

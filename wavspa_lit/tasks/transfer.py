@@ -17,15 +17,18 @@ def init_from(model: nn.Module, checkpoint: str | Path) -> str:
         A line that says what was taken and what was not.
 
     Raises:
-        ValueError: If it has no weights, or none of the encoder's fits.
+        ValueError: If it has no weights, or the encoder's blocks are of another size.
     """
     loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
     if not isinstance(loaded, dict) or "state_dict" not in loaded:
         raise ValueError(f"--init_from {checkpoint}: not a checkpoint of a training, it has no state_dict")
     own = model.state_dict()
     fitting = {k: v for k, v in loaded["state_dict"].items() if k in own and own[k].shape == v.shape}
-    if not any(name.startswith("encoder.") for name in fitting):
-        raise ValueError(f"--init_from {checkpoint}: none of its weights fits; is the encoder of another size?")
+    blocks = [name for name in loaded["state_dict"] if name.startswith("encoder.blocks.") and name in own]
+    other = [name for name in blocks if name not in fitting]
+    if other or not blocks:
+        what = f"{other[0]} has another shape" if other else "it has no blocks of that name"
+        raise ValueError(f"--init_from {checkpoint}: the encoder is another one, {what}")
     model.load_state_dict(fitting, strict=False)
     parameters = [name for name, _ in model.named_parameters()]
     left = [name for name in parameters if name not in fitting]

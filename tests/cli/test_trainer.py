@@ -1,0 +1,277 @@
+"""What a user trusts the trainer with: warm starts, guards, averages, trust, inputs, lists."""
+
+import csv
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import PIL.Image
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import wavspa_lit.__main__ as entry
+from wavspa_lit.cli import run
+
+QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+LEGO = [
+    *("--data.n_vars", "4", "--data.n_train_vars", "2", "--data.num_train", "96", "--data.num_val", "20"),
+    *("--data.num_test", "21", "--data.batch_size", "16", "--model.encoder.layers", "1", "--model.encoder.dim", "16"),
+    *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "1", *QUIET),
+]
+ARENA = [
+    *("--data.source", "generate", "--data.batch_size", "4", "--model.encoder.layers", "1"),
+    *("--model.encoder.dim", "16", "--model.encoder.mlp_dim", "16", "--model.encoder.attention.heads", "1"),
+    *("--trainer.max_steps", "1", "--trainer.val_check_interval", "1", "--trainer.limit_val_batches", "1", *QUIET),
+]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def lego(configs):
+    def fit(*arguments):
+        return run(["fit", "-c", str(configs / "lego.yaml"), *LEGO, *arguments])
+
+    return fit
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        run(list(arguments))
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def curve(folder, tag):
+    values = {}
+    for file in folder.glob("events.out.tfevents.*"):
+        events = EventAccumulator(str(file)).Reload()
+        if tag in events.Tags()["scalars"]:
+            values |= {event.step: event.value for event in events.Scalars(tag)}
+    return values
+
+
+def test_resume_finds_the_latest_run_of_the_config(lego, capsys, tmp_path, configs):
+    assert "start without --resume" in refused(capsys, "fit", "-c", str(configs / "lego.yaml"), "--resume")
+    lego("--trainer.max_steps", "3")
+    lego("--trainer.max_steps", "6", "--resume")
+    folder = tmp_path / "runs" / "lego"
+    assert [path.name for path in folder.iterdir()] == ["adaptive"]
+    last = torch.load(folder / "adaptive" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 6 and sorted(curve(folder / "adaptive", "train/loss")) == [0, 1, 2, 3, 4, 5]
+
+
+def test_changed_optimiser_settings_are_reported(lego):
+    lego("--trainer.max_steps", "3", "--run", "r")
+    with pytest.warns(UserWarning, match=r"optimizer.lr: 0.0005 .*the checkpoint's value stays"):
+        lego("--trainer.max_steps", "4", "--run", "r", "--resume", "--model.optimizer.lr", "0.1")
+
+
+def test_a_warm_start_takes_weights_only(lego, tmp_path, capsys):
+    lego("--trainer.max_steps", "3", "--run", "first")
+    first = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    cli = lego(
+        "--trainer.max_steps", "1", "--run", "second", "--init_from", str(first), "--model.optimizer.lr", "1e-30"
+    )
+    assert "parameters from" in capsys.readouterr().out
+    after = weights(tmp_path / "second" / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(value, after[name]) for name, value in weights(first).items())
+    assert cli.trainer.global_step == 1
+    with pytest.raises(SystemExit):
+        lego("--run", "third", "--init_from", str(first), "--model.encoder.dim", "32")
+    assert "has another shape" in capsys.readouterr().err
+
+
+def test_averages_are_validated_and_kept(lego, tmp_path):
+    lego("--trainer.max_steps", "3", "--run", "plain")
+    lego("--trainer.max_steps", "3", "--run", "ema", "--trainer.callbacks+=wavspa_lit.callbacks.EMA")
+    checkpoint = torch.load(tmp_path / "ema" / "checkpoints" / "last.ckpt", weights_only=True)
+    plain, average = weights(tmp_path / "plain" / "checkpoints" / "last.ckpt"), checkpoint["state_dict"]
+    current = {name.removeprefix("module."): value for name, value in checkpoint["current_model_state"].items()}
+    assert all(torch.equal(plain[name], current[name]) for name in plain)
+    assert any(not torch.equal(plain[name], average[name]) for name in plain)
+    run(["test", "--ckpt_path", "ema/checkpoints/last.ckpt", *QUIET])  # the average, without the callback's help
+    assert 0 <= json.loads((tmp_path / "ema" / "results.json").read_text())["test"]["test/acc"] <= 1
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(lego, tmp_path):
+    with pytest.raises(FloatingPointError, match=r"the loss is nan at step .*nan_batch\.pt"):
+        lego(
+            "--run",
+            "r",
+            "--trainer.max_steps",
+            "30",
+            "--model.optimizer.lr",
+            "1e30",
+            "--model.optimizer.warmup_steps",
+            "1",
+        )
+    saved = torch.load(tmp_path / "r" / "nan_batch.pt", weights_only=True)
+    assert saved["batch"]["tokens"].shape[0] == 16 and saved["step"] > 0
+
+
+def test_early_stopping_waits_for_its_least_step(lego):
+    flags = ("--trainer.callbacks+=wavspa_lit.callbacks.StopEarly", "--trainer.callbacks.min_delta", "2")
+    patience = ("--trainer.callbacks.patience", "1", "--trainer.max_steps", "24", "--model.optimizer.total_steps", "24")
+    assert lego("--run", "a", *flags, *patience).trainer.global_step == 6
+    least = ("--trainer.callbacks.min_steps", "12")
+    assert lego("--run", "b", *flags, *patience, *least).trainer.global_step == 15
+
+
+def test_gradient_norms_and_speeds_are_logged(lego, tmp_path):
+    lego("--run", "r", "--trainer.max_steps", "3")
+    for tag in ("train/gradient_norm", "speed/tokens_per_second", "speed/sequences_per_second"):
+        values = curve(tmp_path / "r", tag)
+        assert len(values) == 3 and all(value > 0 for value in values.values()), tag
+
+
+def test_compiling_changes_no_names(lego, tmp_path):
+    lego("--run", "r", "--trainer.max_steps", "1")
+    names = weights(tmp_path / "r" / "checkpoints" / "last.ckpt").keys()
+    cli = lego("--run", "c", "--trainer.max_steps", "0", "--trainer.num_sanity_val_steps", "0", "--compile")
+    assert cli.model.encoder._compiled_call_impl is not None
+    assert cli.model.state_dict().keys() == names
+
+
+def test_references_to_the_data(lego, tmp_path):
+    (tmp_path / "more.yaml").write_text("model:\n  init_args:\n    encoder:\n      max_position: ${data.batch_size}\n")
+    assert lego("-c", "more.yaml", "--trainer.max_steps", "1").model.encoder_config.max_position == 16
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.mkdir, (str(Path.cwd() / "owned"),)
+
+
+@pytest.mark.parametrize("flag", ["--ckpt_path", "--init_from"])
+def test_a_malicious_checkpoint_runs_nothing(lego, flag, tmp_path, configs):
+    evil = tmp_path / "evil" / "checkpoints" / "last.ckpt"
+    evil.parent.mkdir(parents=True)
+    torch.save({"state_dict": Malicious(), "pytorch-lightning_version": "2.6.6"}, evil)
+    with pytest.raises((pickle.UnpicklingError, SystemExit)):
+        lego(flag, str(evil), "--trainer.max_steps", "1")
+    assert not (tmp_path / "owned").exists()
+    with pytest.raises(pickle.UnpicklingError):
+        run(["test", "-c", str(configs / "lego.yaml"), *LEGO, "--ckpt_path", str(evil)])
+    assert not (tmp_path / "owned").exists()
+
+
+def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_path, capsys, monkeypatch):
+    (tmp_path / "evil.py").write_text(
+        f"open('{tmp_path}/owned', 'w')\nfrom lightning import Callback\nclass Bad(Callback): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    lego("--run", "r", "--trainer.max_steps", "1")
+    file = tmp_path / "r" / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["trainer"]["callbacks"] = [{"class_path": "evil.Bad"}]
+    file.write_text(yaml.safe_dump(config))
+    test = ["test", "--ckpt_path", "r/checkpoints/last.ckpt"]
+    assert "evil" in refused(capsys, *test)
+    assert not (tmp_path / "owned").exists()
+    run([*test, "--trust"])
+    assert (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("kind", ["tsv", "jsonl", "png"])
+def test_predictions_for_own_files(kind, configs, tmp_path):
+    task = "image" if kind == "png" else "text"
+    run(["fit", "-c", str(configs / f"{task}.yaml"), *ARENA, "--run", "r"])
+    if kind == "tsv":
+        (tmp_path / "mine.tsv").write_text('text\tsource\na "good" film\tx\nbad\ty\n')
+    elif kind == "jsonl":
+        (tmp_path / "mine.jsonl").write_text('{"text": "a good film"}\n{"text": "bad"}\n')
+    else:
+        (tmp_path / "mine.png").mkdir()
+        for name in ("a", "b"):
+            PIL.Image.fromarray(numpy.full((32, 32), 7, numpy.uint8)).save(tmp_path / "mine.png" / f"{name}.png")
+    run(["predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", f"mine.{kind}", "--output", "out.csv"])
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == (["a.png", "b.png"] if kind == "png" else ["1", "2"])
+    assert all(0 < float(row["probability"]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "must name the columns"), ("text\n", "no examples"), ("text\ta\nx\n", "line 2: 1 columns instead of 2")],
+)
+def test_wrong_inputs_name_file_and_row(content, message, configs, tmp_path, monkeypatch, capsys):
+    run(["fit", "-c", str(configs / "text.yaml"), *ARENA, "--run", "r"])
+    (tmp_path / "mine.tsv").write_text(content)
+    monkeypatch.setattr(
+        sys, "argv", ["wavspa", "predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", "mine.tsv"]
+    )
+    with pytest.raises(SystemExit) as stop:
+        entry.main()
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert stop.value.code == 1 and message in error and "mine.tsv" in error
+
+
+def test_describe_prints_bands_and_the_global_batch(monkeypatch, configs, capsys):
+    command = ["wavspa", "describe", "-c", str(configs / "lego.yaml"), "--length", "64", "--model.encoder.layers", "2"]
+    monkeypatch.setattr(sys, "argv", [*command, "--model.encoder.wavelet.level", "2", "--data.batch_size", "10"])
+    entry.main()
+    text = capsys.readouterr().out
+    assert "16 + 16 + 32" in text and "block 1" in text and "block 2" not in text
+    assert "batch_size 10 x 1 devices" in text
+
+
+def test_lists(monkeypatch, capsys, lego):
+    lego("--run", "runs/mine", "--trainer.max_steps", "1")
+    monkeypatch.setattr(sys, "argv", ["wavspa", "list"])
+    entry.main()
+    text = capsys.readouterr().out
+    for part in (
+        "ListOps",
+        "SequenceClassification",
+        "adaptive_lifting",
+        "longformer",
+        "runs/mine/checkpoints/last.ckpt",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model.encoder.dimm", "3"], "did you mean --model.encoder.dim?"),
+        (["--data.btach_size", "3"], "did you mean --data.batch_size?"),
+        (["--trainer.max_step", "3"], "did you mean --trainer.max_steps?"),
+        (["--data", "Leggo"], "no such class; did you mean Lego?"),
+        (["--model.encoder.dim", "wide"], "Got value: wide"),
+        (["--resume", "--ckpt_path", "x.ckpt"], "leave out one of"),
+        (["--inputs", "x.tsv"], "--inputs is not for wavspa fit"),
+    ],
+)
+def test_mistakes_get_a_line_with_the_nearest_name(arguments, message, configs, capsys):
+    error = refused(capsys, "fit", "-c", str(configs / "lego.yaml"), *arguments)
+    assert message in error.splitlines()[0]
+
+
+def test_unknown_commands_and_help_need_no_heavy_imports():
+    code = """
+import sys
+import wavspa_lit.__main__ as entry
+try:
+    entry.main()
+finally:
+    assert "torch" not in sys.modules
+"""
+    shown = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    assert "wavspa fit" in shown.stdout
+    wrong = subprocess.run([sys.executable, "-c", code, "fti"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2 and "did you mean fit?" in wrong.stderr

@@ -9,9 +9,8 @@ from wavspa_lit.attention.softmax import alibi
 @pytest.mark.parametrize("kind", ATTENTIONS)
 @pytest.mark.parametrize("positions", ["none", "rotary"])
 def test_valid_outputs_do_not_depend_on_padding(kind, positions):
-    attention = build_attention(
-        AttentionConfig(kind=kind, heads=2, window=4, rank=4), 8, max_length=10, positions=positions
-    ).eval()
+    config = AttentionConfig(kind=kind, heads=2, window=4, rank=4, block_size=2, landmarks=3)
+    attention = build_attention(config, 8, max_length=10, positions=positions).eval()
     x, mask = torch.randn(3, 10, 8), torch.arange(10) < torch.tensor([[10], [7], [1]])
     padded = attention(x, mask)
     for row, length in enumerate((10, 7, 1)):
@@ -36,7 +35,7 @@ def test_softmax_equals_its_definition():
 
 def test_rotary_scores_depend_on_distance_alone():
     q, k = torch.randn(1, 1, 1, 8, dtype=torch.float64), torch.randn(1, 1, 1, 8, dtype=torch.float64)
-    q, k = rotate(q.expand(1, 1, 12, 8)), rotate(k.expand(1, 1, 12, 8))
+    q, k = (rotate(x.expand(1, 1, 12, 8), torch.arange(12)) for x in (q, k))
     scores = (q @ k.transpose(-1, -2))[0, 0]
     torch.testing.assert_close(scores[2, 5], scores[6, 9], atol=1e-6, rtol=1e-6)
     assert (scores[2, 5] - scores[2, 6]).abs() > 1e-4
@@ -44,7 +43,13 @@ def test_rotary_scores_depend_on_distance_alone():
 
 def test_rotary_stride_measures_positions_in_tokens():
     x = torch.randn(1, 1, 6, 8)
-    torch.testing.assert_close(rotate(x, stride=2)[:, :, 2], rotate(x.repeat_interleave(2, 2))[:, :, 4])
+    spread = rotate(x.repeat_interleave(2, 2), torch.arange(12))
+    torch.testing.assert_close(rotate(x, torch.arange(0, 12, 2))[:, :, 2], spread[:, :, 4])
+    attention = build_attention(AttentionConfig(heads=2), 8, max_length=6, positions="rotary", stride=2)
+    x = torch.randn(1, 6, 8)
+    torch.testing.assert_close(attention(x), attention(x, position=torch.arange(0, 12, 2)))
+    attention.stride = 1
+    assert (attention(x, position=torch.arange(0, 12, 2)) - attention(x)).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from wavspa_lit.attention.rotary import rotate
@@ -13,14 +14,25 @@ from wavspa_lit.attention.rotary import rotate
 class AttentionConfig:
     """Which attention mechanism runs inside each band, and its size."""
 
-    kind: Literal["softmax", "linear", "performer", "performer_relu", "linformer", "longformer", "local"] = "softmax"
-    """Attention mechanism."""
+    kind: Literal[
+        "softmax",
+        "linear",
+        "performer",
+        "performer_relu",
+        "linformer",
+        "longformer",
+        "local",
+        "bigbird",
+        "nystrom",
+        "none",
+    ] = "softmax"
+    """Attention mechanism; none is for spaces that mix on their own, such as fnet."""
     heads: int = 4
     """Number of heads."""
     head_dim: int | None = None
     """Channels of one head; default: dim / heads."""
     dropout: float = 0.0
-    """Dropout on the attention weights (softmax, linformer, longformer and local have them)."""
+    """Dropout on the attention weights (softmax, linformer, longformer, local and bigbird have them)."""
     features: int | None = None
     """performer: number of random features; default: 4 * head_dim."""
     redraw_interval: int = 0
@@ -31,15 +43,30 @@ class AttentionConfig:
     """longformer: width of the sliding window, centred; local: length of a block; in entries of the band."""
     global_tokens: int = 0
     """longformer: number of entries at the front that see all and are seen by all, such as a CLS token."""
+    block_size: int = 64
+    """bigbird: entries of a block; each block sees itself and its two neighbours."""
+    random_blocks: int = 3
+    """bigbird: number of further blocks, drawn at random, that each block sees."""
+    global_blocks: int = 1
+    """bigbird: number of blocks at the front that see all and are seen by all."""
+    landmarks: int = 64
+    """nystrom: number of segments whose means stand in for all queries and keys."""
+    conv_size: int = 33
+    """nystrom: width of the depthwise convolution of the values that is added, an odd number; 0: none."""
 
     def __post_init__(self) -> None:
         if self.heads < 1:
             raise ValueError(f"attention.heads must be at least 1, got {self.heads}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"attention.dropout must lie in [0, 1), got {self.dropout}")
-        for name, smallest in (("rank", 1), ("window", 1), ("global_tokens", 0), ("redraw_interval", 0)):
-            if getattr(self, name) < smallest:
-                raise ValueError(f"attention.{name} must be at least {smallest}, got {getattr(self, name)}")
+        positive = ("rank", "window", "block_size", "landmarks")
+        for name in (*positive, "global_tokens", "redraw_interval", "random_blocks", "global_blocks", "conv_size"):
+            if getattr(self, name) < (name in positive):
+                raise ValueError(
+                    f"attention.{name} must be at least {int(name in positive)}, got {getattr(self, name)}"
+                )
+        if self.conv_size and self.conv_size % 2 == 0:
+            raise ValueError(f"attention.conv_size must be odd, or 0 for none, got {self.conv_size}")
         if self.features is not None and self.features < 1:
             raise ValueError(f"attention.features must be at least 1, got {self.features}")
 
@@ -85,12 +112,14 @@ class Attention(nn.Module, ABC):
             nn.init.xavier_uniform_(part)
         nn.init.xavier_uniform_(self.output.weight)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """Attends within the band.
 
         Args:
             x: (batch, length, channels).
             mask: (batch, length) bool, True where the entry is valid; None: all are.
+            position: (length,) or (batch, length), where the entries lie, in tokens, for rotary positions; None:
+                `stride` apart.
 
         Returns:
             (batch, length, channels). Entries at invalid positions are finite and meaningless.
@@ -99,10 +128,21 @@ class Attention(nn.Module, ABC):
         qkv = self.qkv(x).view(batch, length, 3, self.heads, self.head_dim)
         q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))
         if self.positions == "rotary":
-            q, k = rotate(q, self.stride), rotate(k, self.stride)
+            if position is None:
+                position = torch.arange(length, device=x.device) * self.stride
+            at = position if position.dim() == 1 else position[:, None]
+            q, k = rotate(q, at), rotate(k, at)
         out = self.attend(q, k, v, mask)
         return self.output(out.transpose(1, 2).reshape(batch, length, self.heads * self.head_dim))
 
     @abstractmethod
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """Mixes the values: q, k, v and the result are (batch, heads, length, head_dim), mask is (batch, length)."""
+
+
+class NoAttention(nn.Module):
+    """Leaves every entry as it is."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Returns x."""
+        return x

@@ -4,20 +4,20 @@ import torch
 from torch import Tensor
 
 
-def rotate(x: Tensor, stride: int = 1, base: float = 10_000.0) -> Tensor:
+def rotate(x: Tensor, position: Tensor, base: float = 10_000.0) -> Tensor:
     """Rotates channel pairs (i, i + head_dim / 2) by an angle proportional to the position.
 
     Args:
         x: (batch, heads, length, head_dim) with an even head_dim, any floating dtype.
-        stride: Distance between neighbouring positions, in tokens.
+        position: (length,) or (batch, 1, length), where the entries lie, in tokens.
         base: Wavelength base of the angles.
 
     Returns:
         The rotated tensor, same shape and dtype. Dot products depend on position differences alone.
     """
-    length, half = x.shape[-2], x.shape[-1] // 2
+    half = x.shape[-1] // 2
     frequency = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angle = torch.arange(length, device=x.device, dtype=torch.float32).mul(stride)[:, None] * frequency
+    angle = position[..., None].float() * frequency
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     first, second = x[..., :half], x[..., half:]
     return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wavspa_lit.attention import AttentionConfig
-from wavspa_lit.spaces import Space, TokenSpace, WaveletSpace
+from wavspa_lit.spaces import FNetSpace, FourierSpace, Space, TokenSpace, WaveletSpace
 from wavspa_lit.wavelets import WaveletConfig
 
 
@@ -24,12 +24,19 @@ class EncoderConfig:
     """How the encoder knows positions. randomized: sinusoids of a random increasing sequence below max_position."""
     max_position: int = 2048
     """randomized: upper end of the positions that are drawn."""
-    space: Literal["wavelet", "token"] = "wavelet"
-    """Where attention runs; `token` with softmax attention is the plain Transformer."""
+    space: Literal["wavelet", "token", "fourier", "fnet"] = "wavelet"
+    """Where attention runs; `token` with softmax attention is the plain Transformer, `fnet` has no attention."""
     wavelet: WaveletConfig = field(default_factory=WaveletConfig)
     """The transform of the wavelet space."""
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     """The mechanism inside each band."""
+    shared_bands: bool = False
+    """All bands of a block attend with the same weights, instead of weights of their own."""
+    joint_bands: bool = False
+    """One attention among the entries of all bands, with a learned embedding of the band."""
+    backward: bool = True
+    """wavelet: transform back to tokens after the attention. False leaves that out, for comparison: the coefficients
+    stand where the tokens stood."""
 
     def __post_init__(self) -> None:
         for name in ("dim", "layers", "mlp_dim"):
@@ -44,10 +51,49 @@ class EncoderConfig:
                 f"positions alibi lower the scores of softmax attention, and {self.attention.kind} has none; "
                 "use attention.kind softmax, or positions rotary"
             )
-        self.attention.width(self.dim)  # raises when the heads do not fit
+        if self.attention.kind != "none":
+            self.attention.width(self.dim)  # raises when the heads do not fit
+        self._check_space()
+        self._check_bands()
+        if not self.backward:
+            self._check_forward_only()
 
     def build_space(self) -> Space:
         """Builds the space of one block."""
-        if self.space == "token":
-            return TokenSpace()
-        return WaveletSpace(self.wavelet, self.dim, self.attention.heads)
+        if self.space == "wavelet":
+            return WaveletSpace(self.wavelet, self.dim, self.attention.heads, backward=self.backward)
+        if self.space == "fourier":
+            return FourierSpace()
+        return FNetSpace() if self.space == "fnet" else TokenSpace()
+
+    def _check_space(self) -> None:
+        if self.space == "fnet" and self.attention.kind != "none":
+            raise ValueError("space fnet mixes tokens without attention; set attention.kind none")
+        if self.space != "fnet" and self.attention.kind == "none":
+            raise ValueError(
+                f"attention.kind none leaves the tokens of space {self.space} unmixed; use space fnet, or an attention"
+            )
+        if self.space == "fnet" and self.positions == "rotary":
+            raise ValueError(
+                "positions rotary turn queries and keys, and space fnet has none; use positions sinusoidal"
+            )
+
+    def _check_bands(self) -> None:
+        for name in ("shared_bands", "joint_bands"):
+            if getattr(self, name) and self.space in ("token", "fnet"):
+                raise ValueError(f"{name} needs several bands, and space {self.space} has one; leave {name} false")
+            if getattr(self, name) and self.positions == "alibi":
+                raise ValueError(f"{name} does not go with positions alibi, which differ between bands; use rotary")
+        if self.shared_bands and self.joint_bands:
+            raise ValueError("joint_bands has one set of weights already; leave shared_bands false")
+
+    def _check_forward_only(self) -> None:
+        if self.space != "wavelet":
+            raise ValueError(f"backward false is for space wavelet, got space {self.space}; leave backward true")
+        if self.wavelet.mode != "periodization" and self.wavelet.kind not in ("lifting", "adaptive_lifting"):
+            raise ValueError(
+                f"backward false needs as many coefficients as tokens, and wavelet.mode {self.wavelet.mode} has more; "
+                "use wavelet.mode periodization"
+            )
+        if self.wavelet.kind == "adaptive" and not self.wavelet.tied:
+            raise ValueError("backward false leaves out the synthesis filters of wavelet.tied false; use tied true")

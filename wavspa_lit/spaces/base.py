@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -43,3 +44,18 @@ class Space(nn.Module, ABC):
     @abstractmethod
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         """Maps the bands' entries, as `analyse` orders them, back to (batch, length, channels)."""
+
+
+def concatenate(bands: list[Band]) -> tuple[Band, Tensor | None]:
+    """One band of the entries of all, each row's valid ones in front, so that padding inside does not move them.
+
+    Returns:
+        The band, and the order (batch, entries) into which it brought the entries; None when nothing is masked.
+    """
+    x = torch.cat([band.x for band in bands], dim=1)
+    masks = [band.mask for band in bands if band.mask is not None]
+    if not masks:
+        return Band(x), None
+    mask = torch.cat(masks, dim=1)
+    order = (~mask).byte().argsort(dim=1, stable=True)
+    return Band(x.gather(1, order[..., None].expand_as(x)), mask.gather(1, order)), order

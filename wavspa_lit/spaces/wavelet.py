@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from wavspa_lit.spaces.base import Band, Space
+from wavspa_lit.spaces.base import Band, Space, concatenate
 from wavspa_lit.wavelets import (
     WaveletConfig,
     band_masks,
@@ -24,10 +24,14 @@ class WaveletSpace(Space):
         config: Filters, level and boundary mode.
         dim: Channels.
         heads: Attention heads, for filters shared within a head.
+        backward: Transform back to tokens. Otherwise the coefficients, one band behind the other, stand in for the
+            tokens, for comparison: position t gets the t-th coefficient of its row. Rows that are not divisible by
+            2 ** level have up to a few coefficients more than tokens, and the last are cut off.
     """
 
-    def __init__(self, config: WaveletConfig, dim: int, heads: int = 1) -> None:
+    def __init__(self, config: WaveletConfig, dim: int, heads: int = 1, *, backward: bool = True) -> None:
         super().__init__()
+        self.backward = backward
         self.level, self.mode, self.packets = config.level, config.mode, config.packets
         self.bank = build_wavelet(config, dim, heads)
         if self.packets:
@@ -48,8 +52,15 @@ class WaveletSpace(Space):
 
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         """See `Space.synthesise`."""
+        if not self.backward:
+            return self._in_a_row(bands, length, mask)
         transform = wavelet_packet_inverse if self.packets else waverec
         return transform(bands, self.bank, length, self.mode, mask=mask)
+
+    def _in_a_row(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
+        masks = [None] * len(bands) if mask is None else self._masks(mask)
+        x = concatenate([Band(band, valid) for band, valid in zip(bands, masks, strict=True)])[0].x[:, :length]
+        return x if mask is None else x.masked_fill(~mask[..., None], 0.0)
 
     def _masks(self, mask: Tensor) -> list[Tensor]:
         masks = band_masks(mask, self.bank, self.level, self.mode)

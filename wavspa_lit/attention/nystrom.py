@@ -1,0 +1,81 @@
+"""Nyströmformer (Xiong et al., arXiv 2102.03902). Time and memory O(length · landmarks)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from wavspa_lit.attention.base import Attention, AttentionConfig
+
+ITERATIONS = 6
+
+
+class NystromAttention(Attention):
+    """Softmax attention through landmarks: `softmax(q k̃ᵀ) · softmax(q̃ k̃ᵀ)⁺ · softmax(q̃ kᵀ) · v`.
+
+    Landmarks q̃, k̃ are the means of segments of equal length, up to one entry, of each row without its padding; a row
+    shorter than the number of landmarks has one for each entry. A depthwise convolution of the values is added. The
+    weights are signed, and so have no dropout. All of it runs in float32: the inverse does not survive half precision.
+    """
+
+    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
+        super().__init__(config, dim, **options)
+        self.landmarks = config.landmarks
+        width = config.conv_size
+        self.conv: nn.Conv2d | None = None
+        if width:
+            self.conv = nn.Conv2d(
+                self.heads, self.heads, (width, 1), padding=(width // 2, 0), groups=self.heads, bias=False
+            )
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """See `Attention.attend`."""
+        dtype, length = v.dtype, v.shape[-2]
+        valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
+        member, used = segments(valid, min(self.landmarks, length))
+        with torch.autocast(v.device.type, enabled=False):
+            q, k, v = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q, k, v))
+            average = (member / member.sum(-1, keepdim=True).clamp(min=1).to(q.dtype))[:, None]
+            q_mean, k_mean = average @ q, average @ k
+            # Rows without any entry see everything rather than divide by zero.
+            keys, marks = ((seen | ~seen.any(-1, keepdim=True))[:, None, None, :] for seen in (valid, used))
+            scores = q_mean @ k_mean.transpose(-1, -2) * self.head_dim**-0.5
+            kernel = scores.masked_fill(~marks, -torch.inf).softmax(-1) * used[:, None, :, None]
+            summary = pseudo_inverse(kernel) @ scaled_dot_product_attention(q_mean, k, v, keys)
+            out = scaled_dot_product_attention(q, k_mean, summary, marks)
+            if self.conv is not None:
+                out = out + self.conv(v * valid[:, None, :, None])
+        return out.to(dtype)
+
+
+def segments(valid: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Splits the valid entries of each row into segments whose lengths differ by one at most.
+
+    Args:
+        valid: (batch, length) bool, True in front.
+        count: Largest number of segments.
+
+    Returns:
+        Which entries belong to each segment, (batch, count, length) bool; and which segments the row has, (batch,
+        count) bool: `count`, or as many as it has entries.
+    """
+    entries = valid.sum(-1, keepdim=True)
+    own = entries.clamp(max=count)
+    segment = torch.arange(valid.shape[1], device=valid.device) * own // entries.clamp(min=1)
+    index = torch.arange(count, device=valid.device)
+    return (segment[:, None, :] == index[:, None]) & valid[:, None, :], index < own
+
+
+def pseudo_inverse(x: Tensor) -> Tensor:
+    """The Moore-Penrose inverse of matrices (..., n, n) by `ITERATIONS` steps of the paper's third-order iteration.
+
+    The start is scaled by each matrix's own norms; the paper's code takes the largest of the whole batch.
+    """
+    norms = x.abs().sum(-1).amax(-1) * x.abs().sum(-2).amax(-1)
+    inverse = x.transpose(-1, -2) / norms.clamp(min=1e-6)[..., None, None]
+    identity = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    for _ in range(ITERATIONS):
+        product = x @ inverse
+        inverse = inverse @ (13 * identity - product @ (15 * identity - product @ (7 * identity - product))) / 4
+    return inverse

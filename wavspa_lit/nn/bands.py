@@ -1,0 +1,85 @@
+"""How the bands of a space share attention: weights each, weights in common, or one call for all."""
+
+import torch
+from torch import Tensor, nn
+
+from wavspa_lit.attention import build_attention
+from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.spaces import Band, Space, concatenate
+
+
+class SeparateBands(nn.ModuleList):
+    """Attention inside each band, with weights of its own (paper's code)."""
+
+    def forward(self, bands: list[Band]) -> list[Tensor]:
+        """Maps bands to tensors of the shapes of their x."""
+        return [attend(band.x, band.mask) for attend, band in zip(self, bands, strict=True)]
+
+
+class SharedBands(nn.Module):
+    """Attention inside each band, with the same weights.
+
+    Args:
+        attention: Maps (x, mask, position) to the shape of x.
+        strides: See `Space`.
+    """
+
+    def __init__(self, attention: nn.Module, strides: list[int]) -> None:
+        super().__init__()
+        self.attention, self.strides = attention, strides
+
+    def forward(self, bands: list[Band]) -> list[Tensor]:
+        """Maps bands to tensors of the shapes of their x."""
+        places = positions(bands, self.strides)
+        return [self.attention(band.x, band.mask, place) for band, place in zip(bands, places, strict=True)]
+
+
+class JointBands(nn.Module):
+    """One attention among the entries of all bands, to which a learned vector for their band is added.
+
+    Args:
+        attention: Maps (x, mask, position) to the shape of x.
+        strides: See `Space`.
+        dim: Channels.
+    """
+
+    def __init__(self, attention: nn.Module, strides: list[int], dim: int) -> None:
+        super().__init__()
+        self.attention, self.strides = attention, strides
+        self.embedding = nn.Parameter(torch.empty(len(strides), dim))
+        nn.init.normal_(self.embedding, std=0.02)
+
+    def forward(self, bands: list[Band]) -> list[Tensor]:
+        """Maps bands to tensors of the shapes of their x."""
+        sizes = [band.x.shape[1] for band in bands]
+        vectors = self.embedding.to(bands[0].x.dtype)
+        marked = [Band(band.x + vector, band.mask) for band, vector in zip(bands, vectors, strict=True)]
+        position = torch.cat(positions(bands, self.strides))
+        joint, order = concatenate(marked)
+        if order is None:
+            return list(self.attention(joint.x, None, position).split(sizes, dim=1))
+        out = self.attention(joint.x, joint.mask, position[order])
+        back = order.argsort(dim=1)[..., None].expand_as(out)
+        return list(out.gather(1, back).split(sizes, dim=1))
+
+
+def positions(bands: list[Band], strides: list[int]) -> list[Tensor]:
+    """Where the entries of each band lie, in tokens, (entries,)."""
+    entries = [band.x.shape[1] for band in bands]
+    return [torch.arange(n, device=bands[0].x.device) * stride for n, stride in zip(entries, strides, strict=True)]
+
+
+def build_bands(config: EncoderConfig, space: Space, max_length: int) -> nn.Module:
+    """Builds what maps the bands of `space`, for at most `max_length` tokens, to as many tensors of their shapes."""
+    lengths, strides = space.lengths(max_length), space.strides
+
+    def build(entries: int, stride: int = 1) -> nn.Module:
+        return build_attention(
+            config.attention, config.dim, max_length=entries, positions=config.positions, stride=stride
+        )
+
+    if config.joint_bands:
+        return JointBands(build(sum(lengths)), strides, config.dim)
+    if config.shared_bands:
+        return SharedBands(build(max(lengths)), strides)
+    return SeparateBands(build(entries, stride) for entries, stride in zip(lengths, strides, strict=True))

@@ -1,0 +1,38 @@
+"""FNet (Lee-Thorp et al., arXiv 2105.03824): Fourier mixing instead of attention. Time O(length · log length)."""
+
+import torch
+from torch import Tensor
+
+from wavspa_lit.spaces.base import Band, Space
+from wavspa_lit.spaces.spectrum import accumulable, row_dft
+
+
+class FNetSpace(Space):
+    """One band, the real part of the two-dimensional DFT over length and channels, which is not transformed back.
+
+    The transform is orthonormal, so that it neither grows nor shrinks the residual branch; the paper leaves that to the
+    norm behind its blocks. Each row is transformed at its own length.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strides = [1]
+
+    def lengths(self, length: int) -> list[int]:
+        """See `Space.lengths`."""
+        return [length]
+
+    def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
+        """See `Space.analyse`."""
+        with torch.autocast(x.device.type, enabled=False):
+            spectrum = torch.fft.fft(accumulable(x), dim=2, norm="ortho")
+            if mask is None:
+                mixed = torch.fft.fft(spectrum, dim=1, norm="ortho").real
+            else:
+                valid = mask[..., None]
+                mixed = row_dft(spectrum * valid, mask.sum(-1), x.shape[1]).real * valid
+        return [Band(mixed.to(x.dtype), mask)]
+
+    def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
+        """Returns the band: FNet has no way back."""
+        return bands[0]

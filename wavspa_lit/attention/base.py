@@ -33,6 +33,8 @@ class AttentionConfig:
     """Channels of one head; default: dim / heads."""
     dropout: float = 0.0
     """Dropout on the attention weights (softmax, linformer, longformer, local and bigbird have them)."""
+    bias: bool = False
+    """Whether the projections to queries, keys, values and outputs have a bias."""
     features: int | None = None
     """performer: number of random features; default: 4 * head_dim."""
     redraw_interval: int = 0
@@ -85,7 +87,7 @@ class AttentionConfig:
 class Attention(nn.Module, ABC):
     """Multi-head self-attention over one band.
 
-    Subclasses implement `attend` alone. Projections have no bias, as in the paper's code.
+    Subclasses implement `attend` alone. By default projections have no bias, as in the paper's code.
 
     Args:
         config: Mechanism and sizes.
@@ -105,8 +107,8 @@ class Attention(nn.Module, ABC):
             raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}; set attention.head_dim")
         self.max_length = max_length
         self.dropout, self.positions, self.stride = config.dropout, positions, stride
-        self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=False)
-        self.output = nn.Linear(self.heads * self.head_dim, dim, bias=False)
+        self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=config.bias)
+        self.output = nn.Linear(self.heads * self.head_dim, dim, bias=config.bias)
         # Query, key and value are initialised as the three separate matrices that they are.
         for part in self.qkv.weight.chunk(3):
             nn.init.xavier_uniform_(part)

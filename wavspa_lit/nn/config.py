@@ -37,6 +37,8 @@ class EncoderConfig:
     backward: bool = True
     """wavelet: transform back to tokens after the attention. False leaves that out, for comparison: the coefficients
     stand where the tokens stood."""
+    compat: Literal["none", "official"] = "none"
+    """official: the blocks, boundary rule, filters and padding of the released code, for published settings."""
 
     def __post_init__(self) -> None:
         for name in ("dim", "layers", "mlp_dim"):
@@ -55,6 +57,11 @@ class EncoderConfig:
             self.attention.width(self.dim)  # raises when the heads do not fit
         self._check_space()
         self._check_bands()
+        if self.compat == "official" and (self.space != "wavelet" or self.shared_bands or self.joint_bands):
+            raise ValueError(
+                "compat official rebuilds the released block, which is for space wavelet with attention for each band; "
+                "leave compat none"
+            )
         if not self.backward:
             self._check_forward_only()
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from wavspa_lit.nn.block import Block
 from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.nn.official import OfficialBlock
 from wavspa_lit.nn.positions import build_positions
 
 
@@ -24,8 +25,10 @@ class Encoder(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
         self.positions = build_positions(config, max_length + int(cls_token))
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config, max_length + int(cls_token)) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.dim)
+        self.official = config.compat == "official"
+        block = OfficialBlock if self.official else Block
+        self.blocks = nn.ModuleList(block(config, max_length + int(cls_token)) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim, eps=1e-6 if self.official else 1e-5)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Encodes a batch.
@@ -35,7 +38,8 @@ class Encoder(nn.Module):
             mask: (batch, length) bool, True for tokens, False for the padding behind them; None: no padding.
 
         Returns:
-            States (batch, length, channels) and their mask; one longer in front when there is a CLS token.
+            States (batch, length, channels) and their mask; one longer in front when there is a CLS token. With
+            `compat: official` there is no mask: padding is pooled, too.
         """
         x = self.embedding(tokens if isinstance(self.embedding, nn.Embedding) else tokens[..., None])
         if self.cls_token is not None:
@@ -45,4 +49,4 @@ class Encoder(nn.Module):
         x = self.dropout(self.positions(x, mask))
         for block in self.blocks:
             x = block(x, mask)
-        return self.norm(x), mask
+        return self.norm(x), None if self.official else mask

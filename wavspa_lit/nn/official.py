@@ -1,0 +1,59 @@
+"""The block of the released WavSpA code, for rebuilding published settings."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from wavspa_lit.attention import build_attention
+from wavspa_lit.nn.bands import SeparateBands
+from wavspa_lit.nn.config import EncoderConfig
+
+
+def official(config: EncoderConfig) -> EncoderConfig:
+    """The description with the released code's boundary rule, filter derivation and projection biases."""
+    wavelet = replace(config.wavelet, mode="official", compat="official")
+    return replace(
+        config, wavelet=wavelet, attention=replace(config.attention, bias=config.attention.kind != "softmax")
+    )
+
+
+class OfficialBlock(nn.Module):
+    """`zero the padding → norm → wavedec → attention on each band → waverec → residual → MLP → residual`.
+
+    Unlike in `Block` there is no norm before the MLP, and no mask inside: padding takes part in the transform and in
+    the attention, so that outputs depend on how far a batch is padded.
+
+    Args:
+        config: The encoder's description.
+        max_length: Longest input.
+    """
+
+    def __init__(self, config: EncoderConfig, max_length: int) -> None:
+        super().__init__()
+        config = official(config)
+        self.space = config.build_space()
+        # Linformer has a projection for the longest input, of which a band uses the front.
+        self.attentions = SeparateBands(
+            build_attention(
+                config.attention, config.dim, max_length=max_length, positions=config.positions, stride=stride
+            )
+            for stride in self.space.strides
+        )
+        self.attention_norm = nn.LayerNorm(config.dim, eps=1e-6)
+        self.mlp = nn.Sequential(
+            nn.Linear(config.dim, config.mlp_dim),
+            nn.GELU(approximate="tanh"),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.mlp_dim, config.dim),
+            nn.Dropout(config.dropout),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Maps x (batch, length, channels), with mask (batch, length) True for tokens, to the same shape."""
+        if mask is not None:
+            x = torch.where(mask[..., None], x, 0.0)
+        bands = self.space.analyse(self.attention_norm(x), None)
+        x = x + self.space.synthesise(self.attentions(bands), x.shape[1], None)
+        return x + self.mlp(self.dropout(x))

@@ -151,6 +151,17 @@ def test_references_to_the_data(lego, tmp_path):
     assert lego("-c", "more.yaml", "--trainer.max_steps", "1").model.encoder_config.max_position == 16
 
 
+@pytest.mark.parametrize("task", ["text", "retrieval", "image"])
+def test_pretraining_and_fine_tuning(task, configs, capsys):
+    config = ["fit", "-c", str(configs / f"{task}.yaml")]
+    cli = run([*config, "-c", str(configs / "pretrain.yaml"), *ARENA, "--run", "p"])
+    assert 0 < float(cli.trainer.callback_metrics["val/loss"]) < 8
+    cli = run([*config, *ARENA, "--run", "f", "--init_from", "p/checkpoints/best.ckpt"])
+    encoder = sum(1 for _ in cli.model.encoder.parameters())
+    head = sum(1 for _ in cli.model.head.parameters())
+    assert f"Took {encoder} of {encoder + head} parameters" in capsys.readouterr().out
+
+
 class Malicious:
     def __reduce__(self):
         return os.mkdir, (str(Path.cwd() / "owned"),)

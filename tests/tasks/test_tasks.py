@@ -6,8 +6,8 @@ from lightning import Trainer
 
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
-from wavspa_lit.tasks import SequenceClassification, TokenReasoning
-from wavspa_lit.tasks.metrics import ConstantAccuracy, GroupedAccuracy
+from wavspa_lit.tasks import MaskedPretraining, SequenceClassification, TokenReasoning
+from wavspa_lit.tasks.metrics import IGNORED, ConstantAccuracy, GroupedAccuracy
 from wavspa_lit.wavelets import WaveletConfig
 
 SIZES = {"vocab_size": 7, "num_classes": 3, "max_length": 12}
@@ -19,6 +19,7 @@ def tasks():
     return [
         SequenceClassification(ENCODER, OptimizerConfig(), "max", **SIZES),
         TokenReasoning(ENCODER, OptimizerConfig(lr=0.1), **SIZES, **groups),
+        MaskedPretraining(ENCODER, OptimizerConfig(), 0.3, **SIZES),
     ]
 
 
@@ -80,3 +81,25 @@ def test_chance_is_the_share_of_the_most_frequent_label():
     metric.update(torch.tensor([[3, 3, -100], [0, -100, 3]]))
     metric.update(torch.tensor([1]))
     assert metric.compute() == pytest.approx(3 / 5)
+
+
+def test_pretraining_hides_valid_tokens_and_asks_for_them():
+    task = MaskedPretraining(ENCODER, OptimizerConfig(), 0.3, **SIZES)
+    tokens, lengths = torch.randint(1, 7, (400, 2, 12)), torch.randint(1, 13, (400, 2, 1))
+    mask = torch.arange(12) < lengths
+    batch = {"tokens": tokens * mask, "mask": mask, "labels": torch.zeros(400, dtype=torch.long)}
+    hidden = task.hide(batch)
+    asked, flat = hidden["labels"] != IGNORED, batch["tokens"].flatten(0, 1)
+    assert (hidden["labels"][asked] == flat[asked]).all() and not hidden["tokens"][asked].any()
+    assert (hidden["tokens"][~asked] == flat[~asked]).all()
+    assert not (asked & ~hidden["mask"]).any()
+    assert abs(asked.sum() / mask.sum() - 0.3) < 0.03
+    one, two = (task.hide(batch, torch.Generator().manual_seed(3))["labels"] for _ in range(2))
+    assert torch.equal(one, two)
+
+
+def test_pretraining_refuses_what_has_no_tokens():
+    with pytest.raises(ValueError, match="use data.pixels=tokens"):
+        MaskedPretraining(ENCODER, OptimizerConfig(), vocab_size=0, max_length=12)
+    with pytest.raises(ValueError, match="model.hidden must lie between 0 and 1"):
+        MaskedPretraining(ENCODER, OptimizerConfig(), 1.0, vocab_size=7, max_length=12)

@@ -1,0 +1,89 @@
+"""Pretraining on the inputs alone: fill in tokens that are hidden."""
+
+import torch
+from torch import Tensor
+
+from wavspa_lit.nn import EncoderConfig, TokenHead
+from wavspa_lit.optim import OptimizerConfig
+from wavspa_lit.tasks.base import Batch, Task
+from wavspa_lit.tasks.metrics import IGNORED
+
+HIDDEN = 0  # the padding id, which no valid position has otherwise
+
+
+class MaskedPretraining(Task):
+    """Hides some of the tokens and predicts them, over the data of any task; fine-tune with `--init_from`.
+
+    Pretraining on a task's own inputs is what lets plain attention do well on long sequences (Amos et al., arXiv
+    2310.02980). Hidden tokens become the padding id at valid positions. Validation and tests always hide the same ones
+    of a batch. Pairs of sequences count as two sequences.
+
+    Args:
+        encoder: The encoder.
+        optimizer: AdamW and its schedule.
+        hidden: Share of the tokens that are hidden.
+        vocab_size: Number of token ids, and of classes; linked to the data.
+        num_classes: Not used; linked to the data.
+        max_length: Longest sequence; linked to the data.
+    """
+
+    def __init__(
+        self,
+        encoder: EncoderConfig,
+        optimizer: OptimizerConfig,
+        hidden: float = 0.15,
+        *,
+        vocab_size: int,
+        num_classes: int = 0,
+        max_length: int,
+    ) -> None:
+        if not vocab_size:
+            raise ValueError(
+                "MaskedPretraining predicts tokens, and data.pixels=scalars has none; use data.pixels=tokens"
+            )
+        if not 0.0 < hidden < 1.0:
+            raise ValueError(f"model.hidden must lie between 0 and 1, got {hidden}")
+        super().__init__(
+            encoder, optimizer, vocab_size=vocab_size, num_classes=vocab_size, max_length=max_length, hidden=hidden
+        )
+        self.hidden = hidden
+        self.head = TokenHead(self.encoder_config.dim, vocab_size)
+
+    def hide(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """The batch with some of its tokens hidden, which are the labels.
+
+        Args:
+            batch: `tokens` (batch, length), or (batch, 2, length) for pairs, and their `mask`, if there is one.
+            generator: A generator on the CPU; None: the device's own.
+        """
+        tokens = batch["tokens"].flatten(0, -2)
+        mask = batch["mask"].flatten(0, -2) if batch.get("mask") is not None else None
+        if generator is None:
+            chosen = torch.rand(tokens.shape, device=tokens.device) < self.hidden
+        else:
+            chosen = (torch.rand(tokens.shape, generator=generator) < self.hidden).to(tokens.device)
+        if mask is not None:
+            chosen = chosen & mask
+        hidden = {"tokens": tokens.masked_fill(chosen, HIDDEN), "labels": tokens.masked_fill(~chosen, IGNORED)}
+        return hidden if mask is None else {**hidden, "mask": mask}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (batch, length, tokens) of `tokens` (batch, length) under `mask` (batch, length), if there is one."""
+        states, _ = self.encoder(batch["tokens"], batch.get("mask"))
+        return self.head(states)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """See `Task.training_step`."""
+        return super().training_step(self.hide(batch), batch_idx)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """See `Task.validation_step`."""
+        super().validation_step(self.hide(batch, torch.Generator().manual_seed(batch_idx)), batch_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """See `Task.test_step`."""
+        super().test_step(self.hide(batch, torch.Generator().manual_seed(batch_idx)), batch_idx)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """See `Task.predict_step`."""
+        return super().predict_step(self.hide(batch, torch.Generator().manual_seed(batch_idx)), batch_idx)

@@ -99,7 +99,7 @@ def test_pretraining_hides_valid_tokens_and_asks_for_them():
 
 
 def test_pretraining_refuses_what_has_no_tokens():
-    with pytest.raises(ValueError, match="use data.pixels=tokens"):
+    with pytest.raises(ValueError, match=r"use data\.pixels=tokens"):
         MaskedPretraining(ENCODER, OptimizerConfig(), vocab_size=0, max_length=12)
-    with pytest.raises(ValueError, match="model.hidden must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"model\.hidden must lie between 0 and 1"):
         MaskedPretraining(ENCODER, OptimizerConfig(), 1.0, vocab_size=7, max_length=12)

@@ -5,6 +5,7 @@ Fused kernels belong behind these two functions.
 
 from collections.abc import Iterable
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tenso
         shifted = [x[:, k : k + 2 * count - 1 : 2] for k in range(taps)]
         outputs = [_total(w[k] * shifted[k] for k in range(taps)) for w in (low, high)]
     else:
-        outputs = [correlate(x, w, stride=2) for w in (low, high)]
+        outputs = [_sequence(out) for out in _Down.apply(_image(x), low, high)]
     return outputs[0].to(dtype), outputs[1].to(dtype)
 
 
@@ -63,12 +64,97 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
             for phase in (0, 1)
         ]
         return torch.stack(phases, dim=2).flatten(1, 2).to(dtype)
-    with torch.autocast(low.device.type, enabled=False):
-        spread = [
-            conv_transpose2d(_image(band), w.T[:, None, None, :], stride=(1, 2), groups=band.shape[2])
-            for band, w in ((low, low_filter), (high, high_filter))
-        ]
-    return (spread[0] + spread[1])[:, :, 0].transpose(1, 2).to(dtype)
+    return _sequence(_Up.apply(_image(low), _image(high), low_filter, high_filter)).to(dtype)
+
+
+class _Down(torch.autograd.Function):
+    """`filter_down` of images in eager mode; its gradients are `_Up` and `filter_gradients`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(x.device.type, enabled=False):
+            low_out, high_out = (_convolve(x, w, stride=2) for w in (low, high))
+        return low_out, high_out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_low: Tensor, grad_high: Tensor) -> tuple[Tensor | None, ...]:
+        x, low, high = ctx.saved_tensors
+        needs_x, *needs_filters = ctx.needs_input_grad
+        grad_x = _Up.apply(grad_low, grad_high, low, high) if needs_x else None
+        if not any(needs_filters):
+            return grad_x, None, None
+        return grad_x, *filter_gradients(_sequence(x), _sequence(grad_low), _sequence(grad_high), len(low))
+
+
+class _Up(torch.autograd.Function):
+    """`filter_up` of images in eager mode; its gradients are `_Down` and `filter_gradients`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
+        with torch.autocast(low.device.type, enabled=False):
+            spread = [
+                conv_transpose2d(band, w.T[:, None, None, :], stride=(1, 2), groups=band.shape[1])
+                for band, w in ((low, low_filter), (high, high_filter))
+            ]
+        return spread[0] + spread[1]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        low, high, low_filter, high_filter = ctx.saved_tensors
+        needs = ctx.needs_input_grad
+        bands = _Down.apply(grad, low_filter, high_filter) if any(needs[:2]) else (None, None)
+        if not any(needs[2:]):
+            return *bands, None, None
+        return *bands, *filter_gradients(_sequence(grad), _sequence(low), _sequence(high), len(low_filter))
+
+
+BLOCK = 32
+
+
+def filter_gradients(x: Tensor, low: Tensor, high: Tensor, taps: int) -> tuple[Tensor, Tensor]:
+    """`sum over batch and m of x[2 m + k] band[m]` for both bands: what depthwise convolutions are slow at on a CPU.
+
+    Blocks of a band are multiplied with the stretch of x that they meet, in one matrix product for each channel; the
+    sums are along the diagonals of the products.
+
+    Args:
+        x: (batch, 2 * count + taps - 2, channels).
+        low: (batch, count, channels).
+        high: (batch, count, channels).
+        taps: Length of the filters, even.
+
+    Returns:
+        Two tensors (taps, channels).
+    """
+    count, half = low.shape[1], taps // 2
+    blocks = -(-count // BLOCK)
+    missing, width = blocks * BLOCK - count, BLOCK + half - 1
+    bands = torch.stack((low, high), dim=-1)  # (batch, count, channels, 2)
+    bands = pad(bands, (0, 0, 0, 0, 0, missing)).unflatten(1, (blocks, BLOCK))
+    left = bands.permute(3, 4, 2, 0, 1).flatten(3)  # (channels, 2, BLOCK, batch * blocks)
+    phases = []
+    for phase in (0, 1):
+        samples = pad(x[:, phase::2], (0, 0, 0, missing)).unfold(1, width, BLOCK)  # (batch, blocks, channels, width)
+        right = samples.permute(2, 0, 1, 3).flatten(1, 2)  # (channels, batch * blocks, width)
+        with torch.autocast(x.device.type, enabled=False):
+            products = (left.flatten(1, 2) @ right).unflatten(1, (2, BLOCK))  # (channels, 2, BLOCK, width)
+        # Entry (t, t + j) of a BLOCK x width matrix lies at t (width + 1) + j when its rows are laid end to end.
+        diagonals = pad(products.flatten(2), (0, BLOCK)).unflatten(2, (BLOCK, width + 1))[..., :half]
+        phases.append(diagonals.sum(2))
+    gradient = torch.stack(phases, dim=-1).flatten(2)  # (channels, 2, taps): taps alternate between the phases
+    return gradient[:, 0].T, gradient[:, 1].T
 
 
 def correlate(x: Tensor, filters: Tensor, stride: int) -> Tensor:
@@ -77,13 +163,21 @@ def correlate(x: Tensor, filters: Tensor, stride: int) -> Tensor:
     Autocast would run this in half precision; it stays in the dtype of its arguments.
     """
     with torch.autocast(x.device.type, enabled=False):
-        out = conv2d(_image(x), filters.T[:, None, None, :], stride=(1, stride), groups=x.shape[2])
-    return out[:, :, 0].transpose(1, 2)
+        return _sequence(_convolve(_image(x), filters, stride))
+
+
+def _convolve(image: Tensor, filters: Tensor, stride: int) -> Tensor:
+    return conv2d(image, filters.T[:, None, None, :], stride=(1, stride), groups=image.shape[1])
 
 
 def _image(x: Tensor) -> Tensor:
     """Views (batch, length, channels) as an image of height 1 in channels-last memory, without a copy."""
     return x.transpose(1, 2)[:, :, None]
+
+
+def _sequence(image: Tensor) -> Tensor:
+    """The inverse of `_image`."""
+    return image[:, :, 0].transpose(1, 2)
 
 
 def _accumulable(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:

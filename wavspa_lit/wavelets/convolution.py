@@ -11,6 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
+SHORT = 8
+"""Taps up to which the gradients of PyTorch's own convolutions are the faster ones on a CPU."""
+
+BLOCK = 32
+"""Coefficients that `filter_gradients` multiplies at a time."""
+
 
 def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Correlates with both filters and keeps every second sample.
@@ -31,7 +37,8 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tenso
         shifted = [x[:, k : k + 2 * count - 1 : 2] for k in range(taps)]
         outputs = [_total(w[k] * shifted[k] for k in range(taps)) for w in (low, high)]
     else:
-        outputs = [_sequence(out) for out in _Down.apply(_image(x), low, high)]
+        down = _down if taps <= SHORT else _Down.apply
+        outputs = [_sequence(out) for out in down(_image(x), low, high)]
     return outputs[0].to(dtype), outputs[1].to(dtype)
 
 
@@ -64,7 +71,22 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
             for phase in (0, 1)
         ]
         return torch.stack(phases, dim=2).flatten(1, 2).to(dtype)
-    return _sequence(_Up.apply(_image(low), _image(high), low_filter, high_filter)).to(dtype)
+    up = _up if taps <= SHORT else _Up.apply
+    return _sequence(up(_image(low), _image(high), low_filter, high_filter)).to(dtype)
+
+
+def _down(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.autocast(x.device.type, enabled=False):
+        return _convolve(x, low, stride=2), _convolve(x, high, stride=2)
+
+
+def _up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
+    with torch.autocast(low.device.type, enabled=False):
+        spread = [
+            conv_transpose2d(band, w.T[:, None, None, :], stride=(1, 2), groups=band.shape[1])
+            for band, w in ((low, low_filter), (high, high_filter))
+        ]
+        return spread[0] + spread[1]
 
 
 class _Down(torch.autograd.Function):
@@ -74,9 +96,7 @@ class _Down(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(x.device.type, enabled=False):
-            low_out, high_out = (_convolve(x, w, stride=2) for w in (low, high))
-        return low_out, high_out
+        return _down(x, low, high)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
@@ -99,12 +119,7 @@ class _Up(torch.autograd.Function):
 
     @staticmethod
     def forward(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
-        with torch.autocast(low.device.type, enabled=False):
-            spread = [
-                conv_transpose2d(band, w.T[:, None, None, :], stride=(1, 2), groups=band.shape[1])
-                for band, w in ((low, low_filter), (high, high_filter))
-            ]
-        return spread[0] + spread[1]
+        return _up(low, high, low_filter, high_filter)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
@@ -120,11 +135,8 @@ class _Up(torch.autograd.Function):
         return *bands, *filter_gradients(_sequence(grad), _sequence(low), _sequence(high), len(low_filter))
 
 
-BLOCK = 32
-
-
 def filter_gradients(x: Tensor, low: Tensor, high: Tensor, taps: int) -> tuple[Tensor, Tensor]:
-    """`sum over batch and m of x[2 m + k] band[m]` for both bands: what depthwise convolutions are slow at on a CPU.
+    """`sum over batch and m of x[2 m + k] band[m]` for both bands, which depthwise convolutions are slow at.
 
     Blocks of a band are multiplied with the stretch of x that they meet, in one matrix product for each channel; the
     sums are along the diagonals of the products.

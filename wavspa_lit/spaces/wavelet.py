@@ -45,6 +45,9 @@ class WaveletSpace(Space):
 
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`; masks follow from the filters' support."""
+        if torch.is_autocast_enabled(x.device.type):
+            # The attention's projections would do it to twice as many tensors; the transforms accumulate in float32.
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         transform = wavelet_packet if self.packets else wavedec
         bands = transform(x, self.bank, self.level, self.mode, mask=mask)
         masks = [None] * len(bands) if mask is None else self._masks(mask)

@@ -4,12 +4,20 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from wavspa_lit.wavelets.fused import Backend
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
 from wavspa_lit.wavelets.transform import at_level, channels_last, check, path_of_lengths
 
 
 def wavelet_packet(
-    x: Tensor, bank: Bank, level: int, mode: str = "periodization", *, mask: Tensor | None = None, axis: int = -2
+    x: Tensor,
+    bank: Bank,
+    level: int,
+    mode: str = "periodization",
+    *,
+    mask: Tensor | None = None,
+    axis: int = -2,
+    backend: Backend = "auto",
 ) -> list[Tensor]:
     """The full tree of a wavelet packet analysis.
 
@@ -20,6 +28,7 @@ def wavelet_packet(
         mode: Boundary rule.
         mask: (batch, length) bool, True for valid samples.
         axis: The axis of the signal.
+        backend: As for `wavedec`.
 
     Returns:
         2 ** level bands in pywt's natural order: for level 2 `aa, ad, da, dd`, the first letter being level 1.
@@ -30,7 +39,7 @@ def wavelet_packet(
     bands = [signal if mask is None else signal.masked_fill(~mask[..., None], 0.0)]
     for depth in range(level):
         step = at_level(bank, depth)
-        bands = [half for band in bands for half in analyse(band, step, mode, lengths)]
+        bands = [half for band in bands for half in analyse(band, step, mode, lengths, backend)]
         lengths = None if lengths is None else coefficient_lengths(lengths, step, mode)
     return [restore(band) for band in bands]
 
@@ -43,11 +52,12 @@ def wavelet_packet_inverse(
     *,
     mask: Tensor | None = None,
     axis: int = -2,
+    backend: Backend = "auto",
 ) -> Tensor:
     """The inverse of `wavelet_packet`, for signals of that length.
 
     Raises:
-        ValueError: If the number of bands is not a power of two.
+        ValueError: If the number of bands is not a power of two, or their lengths do not fit `length`.
     """
     level = len(bands).bit_length() - 1
     if len(bands) != 2**level:
@@ -56,7 +66,14 @@ def wavelet_packet_inverse(
     signals = [channels_last(band, axis, mask)[0] for band in bands]
     steps = [at_level(bank, depth) for depth in range(level)]
     totals, rows = path_of_lengths(length, mask, steps, mode)
+    for signal in signals:
+        if signal.shape[1] != totals[-1]:
+            raise ValueError(
+                f"a band has {signal.shape[1]} coefficients, but length={length} and mode={mode!r} give {totals[-1]}; "
+                "pass the length and mode of the analysis"
+            )
     for depth in reversed(range(level)):
         pairs = zip(signals[::2], signals[1::2], strict=True)
-        signals = [synthesise(low, high, steps[depth], mode, rows[depth], totals[depth]) for low, high in pairs]
+        step = (steps[depth], mode, rows[depth], totals[depth], backend)
+        signals = [synthesise(low, high, *step) for low, high in pairs]
     return restore(signals[0])

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES
+from wavspa_lit.wavelets.fused import Backend
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
 from wavspa_lit.wavelets.lifting import Lifting, LiftingScheme
 
@@ -22,6 +23,7 @@ def wavedec(
     *,
     mask: Tensor | None = None,
     axis: int = -2,
+    backend: Backend = "auto",
 ) -> list[Tensor]:
     """Multi-level wavelet analysis.
 
@@ -35,12 +37,15 @@ def wavedec(
             transformed as if it were alone, and coefficients outside `band_masks` are 0. x must be
             (batch, length, channels).
         axis: The axis of the signal.
+        backend: `torch`: PyTorch operations; `triton`: fused kernels for CUDA tensors in single or half precision, an
+            error elsewhere; `auto`: the kernels where they run.
 
     Returns:
         `[approximation_J, detail_J, ..., detail_1]`, shaped like x but for the signal's axis, in the dtype of x.
 
     Raises:
-        ValueError: For an unknown mode, a negative level, an empty signal, or filters that do not fit.
+        ValueError: For an unknown mode, a negative level, an empty signal, filters that do not fit, or a backend that
+            cannot serve x.
         TypeError: If x is not floating point.
     """
     signal, restore = channels_last(x, axis, mask)
@@ -53,7 +58,7 @@ def wavedec(
     details: list[Tensor] = []
     for depth in range(level):
         step = at_level(bank, depth)
-        signal, detail = analyse(signal, step, mode, lengths)
+        signal, detail = analyse(signal, step, mode, lengths, backend)
         lengths = None if lengths is None else coefficient_lengths(lengths, step, mode)
         details.append(detail)
     return [restore(band) for band in (signal, *reversed(details))]
@@ -67,6 +72,7 @@ def waverec(
     *,
     mask: Tensor | None = None,
     axis: int = -2,
+    backend: Backend = "auto",
 ) -> Tensor:
     """Multi-level wavelet synthesis, the inverse of `wavedec` for banks that reconstruct perfectly.
 
@@ -77,6 +83,7 @@ def waverec(
         mode: As for `wavedec`.
         mask: As for `wavedec`; samples outside it are 0.
         axis: The axis of the signal.
+        backend: As for `wavedec`.
 
     Returns:
         (..., length, channels), in the dtype of the coefficients.
@@ -107,7 +114,8 @@ def waverec(
             detail, totals[depth] = pad(detail, (0, 0, 0, signal.shape[1] - detail.shape[1])), None
         if not 0 <= signal.shape[1] - detail.shape[1] <= 1:
             raise ValueError(f"bands of {signal.shape[1]} and {detail.shape[1]} coefficients do not belong together")
-        signal = synthesise(signal[:, : detail.shape[1]], detail, steps[depth], mode, rows[depth], totals[depth])
+        signal = signal[:, : detail.shape[1]]
+        signal = synthesise(signal, detail, steps[depth], mode, rows[depth], totals[depth], backend)
     return restore(signal if length is None else signal[:, :length])
 
 
@@ -148,7 +156,7 @@ def path_of_lengths(
     totals: list[int | None] = [length]
     rows: list[Tensor | None] = [None if mask is None else mask.sum(-1)]
     for step in steps:
-        totals.append(None if totals[-1] is None else int(coefficient_lengths(totals[-1], step, mode)))
+        totals.append(None if totals[-1] is None else coefficient_lengths(totals[-1], step, mode))
         rows.append(None if rows[-1] is None else coefficient_lengths(rows[-1], step, mode))
     return totals, rows
 
@@ -191,12 +199,14 @@ def check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
     """The depth to go to, or an error that says what is wrong."""
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
-    useful = max_level(x.shape[1], bank)
     if level is None:
-        return useful
+        return max_level(x.shape[1], bank)
     if level < 0:
         raise ValueError(f"level must not be negative, got {level}")
-    if level > useful and not torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():
+        return level  # a warning about one length would tie the compiled code to it
+    useful = max_level(x.shape[1], bank)
+    if level > useful:
         # The length is left out of the text: Python shows equal warnings once, and batches differ in length.
         warnings.warn(
             f"level={level} is too deep for so short a signal: the useful maximum is {useful}, "

@@ -1,0 +1,130 @@
+"""The Triton kernels equal the PyTorch formulation. They run on a GPU, or anywhere under TRITON_INTERPRET=1."""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from wavspa_lit.wavelets import MODES, AdaptiveBank, wavedec, waverec
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+pytestmark = pytest.mark.skipif(
+    not find_spec("triton") or (DEVICE == "cpu" and os.environ.get("TRITON_INTERPRET") != "1"),
+    reason="needs a GPU, or triton and TRITON_INTERPRET=1",
+)
+LENGTHS = [1, 2, 5, 32, 77]
+WAVELETS = ["haar", "db2", "db8", "bior2.4"]
+
+
+def run(x, bank, mode, mask, backend, level=1):
+    """Coefficients, reconstruction, and the gradients of x and of the filters."""
+    x = x.detach().requires_grad_()
+    bank.zero_grad()
+    bands = wavedec(x, bank, level, mode, mask=mask, backend=backend)
+    y = waverec(bands, bank, x.shape[1], mode, mask=mask, backend=backend)
+    weights = [torch.linspace(-1, 1, band.numel(), device=x.device).view_as(band) for band in (*bands, y)]
+    sum((band.float() * w).sum() for band, w in zip((*bands, y), weights, strict=True)).backward()
+    return [*bands, y, x.grad, *(p.grad for p in bank.parameters())]
+
+
+def close(actual, expected, tolerance=1e-5):
+    scale = max(1e-3, expected.abs().max().item())
+    assert ((actual.double() - expected.double()).abs().max() / scale).item() <= tolerance
+
+
+@pytest.mark.filterwarnings("ignore:level=")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wavelet", WAVELETS)
+def test_values_and_gradients_are_those_of_pytorch(mode, wavelet):
+    for length in LENGTHS:
+        torch.manual_seed(length)
+        x = torch.randn(2, length, 3, device=DEVICE)
+        bank = AdaptiveBank.from_wavelet(wavelet, 3, tied=False).to(DEVICE)
+        for parameter in bank.parameters():
+            torch.nn.init.normal_(parameter, std=0.5)
+        expected = run(x.double(), bank.double(), mode, None, "torch")
+        for actual, value in zip(run(x, bank.float(), mode, None, "triton"), expected, strict=True):
+            close(actual, value)
+
+
+@pytest.mark.filterwarnings("ignore:level=")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wavelet", ["haar", "db4"])
+def test_padded_rows(mode, wavelet):
+    lengths = torch.tensor([37, 36, 9, 2, 1, 0], device=DEVICE)
+    mask = torch.arange(37, device=DEVICE) < lengths[:, None]
+    torch.manual_seed(0)
+    x = torch.randn(6, 37, 2, device=DEVICE)
+    bank = AdaptiveBank.from_wavelet(wavelet, 2).to(DEVICE)
+    expected = run(x.double(), bank.double(), mode, mask, "torch", level=2)
+    for actual, value in zip(run(x, bank.float(), mode, mask, "triton", level=2), expected, strict=True):
+        close(actual, value)
+
+
+@pytest.mark.parametrize("taps", [18, 40, 76])
+def test_many_taps(taps):
+    torch.manual_seed(0)
+    x = torch.randn(1, 90, 2, device=DEVICE)
+    bank = AdaptiveBank.from_wavelet(f"db{taps // 2}", 2).to(DEVICE)
+    expected = run(x.double(), bank.double(), "periodization", None, "torch")
+    for actual, value in zip(run(x, bank.float(), "periodization", None, "triton"), expected, strict=True):
+        close(actual, value)
+
+
+def test_strided_signals_shared_filters_and_many_channels():
+    torch.manual_seed(0)
+    x = torch.randn(2, 300, 24, device=DEVICE)[:, :, ::2].transpose(1, 2)  # neither axis is contiguous
+    bank = AdaptiveBank.from_wavelet("db2").to(DEVICE)
+    expected = run(x.double(), bank.double(), "reflect", None, "torch")
+    for actual, value in zip(run(x, bank.float(), "reflect", None, "triton"), expected, strict=True):
+        close(actual, value)
+
+
+def test_half_precision_is_accumulated_in_single():
+    torch.manual_seed(0)
+    x = torch.randn(2, 64, 4, device=DEVICE).bfloat16()
+    bank = AdaptiveBank.from_wavelet("db8", 4).to(DEVICE)
+    exact = wavedec(x.double(), AdaptiveBank.from_wavelet("db8", 4).to(DEVICE).double(), 1)
+    for band, value in zip(wavedec(x, bank, 1, backend="triton"), exact, strict=True):
+        assert band.dtype == torch.bfloat16
+        torch.testing.assert_close(band, value.bfloat16(), rtol=2**-7, atol=1e-6)
+
+
+def test_second_derivatives():
+    torch.manual_seed(0)
+    x = torch.randn(1, 10, 2, device=DEVICE)
+
+    def penalty(x, bank, backend):
+        x = x.detach().requires_grad_()
+        bands = wavedec(x, bank, 1, "symmetric", backend=backend)
+        y = waverec(bands, bank, 10, "symmetric", backend=backend)
+        gradients = torch.autograd.grad(
+            y.pow(3).sum() + bands[1].pow(2).sum(), (x, *bank.parameters()), create_graph=True
+        )
+        return torch.autograd.grad(sum(g.pow(2).sum() for g in gradients), (x, *bank.parameters()))
+
+    bank = AdaptiveBank.from_wavelet("db2", 2).to(DEVICE)
+    expected = penalty(x.double(), bank.double(), "torch")
+    for actual, value in zip(penalty(x, bank.float(), "triton"), expected, strict=True):
+        close(actual, value, 1e-4)
+
+
+def test_operators_keep_pytorchs_contract():
+    """Schemas, fake tensors, autograd registration and AOT dispatch, as torch.library checks them."""
+    from wavspa_lit.wavelets.fused import down, filter_gradient, up
+
+    lengths = torch.tensor([9, 4], device=DEVICE)
+    x, low, high = (torch.randn(2, n, 3, device=DEVICE, requires_grad=True) for n in (9, 5, 5))
+    filters = [torch.randn(4, 3, device=DEVICE, requires_grad=True) for _ in range(2)]
+    rows = ("periodization", lengths, (lengths + 1) // 2)
+    torch.library.opcheck(down, (x, *filters, 1, 5, *rows))
+    torch.library.opcheck(up, (low, high, *filters, 1, 9, *rows))
+    torch.library.opcheck(filter_gradient, (x, low, high, 4, 1, *rows))
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match="known: auto, torch, triton"):
+        wavedec(torch.randn(1, 8, 1), "haar", 1, backend="cuda")
+    with pytest.raises(ValueError, match=r"x is torch.float64"):
+        wavedec(torch.randn(1, 8, 1, dtype=torch.float64, device=DEVICE), "haar", 1, backend="triton")

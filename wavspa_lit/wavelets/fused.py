@@ -1,0 +1,260 @@
+"""The fused kernels as PyTorch operators that differentiate, twice as well, and that `torch.compile` takes as they are.
+
+`down` and `up` with the same rule, offset and lengths are adjoints, so that each is the other's gradient. Gradients are
+deterministic. The operators do not support `torch.func.vmap`: use `backend="torch"` there.
+"""
+
+import os
+from contextlib import nullcontext
+from importlib.util import find_spec
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+Backend = Literal["auto", "torch", "triton"]
+RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
+"""What lies beyond the ends of a signal: pywt's modes of one term, and for synthesis `cropped`, which is periodization
+with the odd signal's even period, whose last sample is 0."""
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+WARPS = 8192
+"""Warps that a launch is cut into if the signals are long enough: several for each scheduler of a large GPU."""
+UNROLL = 4
+"""Coefficients that a program computes between two rounds of loads."""
+CHUNK = 40
+"""Taps whose gradients one program can keep in registers."""
+
+
+def use_fused(x: Tensor, backend: str) -> bool:
+    """Whether the kernels run for x.
+
+    Raises:
+        ValueError: If the backend is unknown, or triton cannot serve x.
+    """
+    if backend not in get_args(Backend):
+        raise ValueError(f"unknown backend {backend!r}; known: {', '.join(get_args(Backend))}")
+    installed = find_spec("triton") is not None
+    there = x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+    if backend == "triton":
+        if not installed:
+            raise ValueError('backend "triton" needs the package triton; install it or use backend "auto"')
+        if not there:
+            raise ValueError(f'backend "triton" needs CUDA tensors, x is on {x.device}; use backend "auto"')
+        if x.dtype not in DTYPES:
+            raise ValueError(f'backend "triton" computes in float32, x is {x.dtype}; use backend "auto"')
+    return backend == "triton" or (backend == "auto" and installed and x.is_cuda and x.dtype in DTYPES)
+
+
+@custom_op("wavspa_lit::down", mutates_args=())
+def down(
+    x: Tensor,
+    low_filter: Tensor,
+    high_filter: Tensor,
+    offset: int,
+    count: int,
+    rule: str,
+    lengths: Tensor | None,
+    counts: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Correlates with both filters and keeps every second sample.
+
+    Args:
+        x: (batch, length, channels), float32, bfloat16 or float16.
+        low_filter: (taps, channels), an even number of taps.
+        high_filter: (taps, channels).
+        offset: Position in the filters of the sample 0 for coefficient 0.
+        count: Number of outputs.
+        rule: What x is beyond its ends, of `RULES`.
+        lengths: (batch,) int64, where the rows of x end; None: all are full.
+        counts: (batch,) int64, where the rows of the outputs end; behind, they are 0. None exactly if lengths is.
+
+    Returns:
+        `low[m] = sum_k low_filter[k] x[2 m + k - offset]` and the same for high, (batch, count, channels).
+    """
+    x, channels, taps = _rows(x), x.shape[2], len(low_filter)
+    low, high = (x.new_empty(len(x), count, channels) for _ in range(2))
+    _launch(
+        "down",
+        (x, low_filter, high_filter, low, high, lengths, counts, x.shape[1], count, offset, channels),
+        (x.stride(0), x.stride(1), *low_filter.stride()),
+        (len(x), count, channels, taps),
+        (rule, taps),
+    )
+    return low, high
+
+
+@custom_op("wavspa_lit::up", mutates_args=())
+def up(
+    low: Tensor,
+    high: Tensor,
+    low_filter: Tensor,
+    high_filter: Tensor,
+    offset: int,
+    length: int,
+    rule: str,
+    lengths: Tensor | None,
+    counts: Tensor | None,
+) -> Tensor:
+    """The adjoint of `down` for a signal of that length; arguments as there.
+
+    Returns:
+        (batch, length, channels), in the dtype of low: `y[2 m + k - offset] += low_filter[k] low[m] + high_filter[k]
+        high[m]`, to which is added back, through the rule, what falls beyond the ends.
+    """
+    low, high, channels, taps = _rows(low), _rows(high), low.shape[2], len(low_filter)
+    y = low.new_empty(len(low), length, channels)
+    _launch(
+        "up",
+        (low, high, low_filter, high_filter, y, lengths, counts, length, low.shape[1], offset, channels),
+        (low.stride(0), low.stride(1), high.stride(0), high.stride(1), *low_filter.stride()),
+        (len(low), (offset + length + 1) // 2 - offset // 2, channels, taps),
+        (rule, taps),
+    )
+    return y
+
+
+@custom_op("wavspa_lit::filter_gradient", mutates_args=())
+def filter_gradient(
+    x: Tensor,
+    low: Tensor,
+    high: Tensor,
+    taps: int,
+    offset: int,
+    rule: str,
+    lengths: Tensor | None,
+    counts: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """`sum over batch and m of x[2 m + k - offset] low[m]`, and the same for high: two (taps, channels), float32."""
+    x, low, high = _rows(x), _rows(low), _rows(high)
+    batch, count, channels = low.shape
+    parts = []
+    for first in range(0, taps, CHUNK):
+        some = min(CHUNK, taps - first)
+        tiles = _tiles(batch, count, channels, some, shortest=64)
+        low_part, high_part = (x.new_empty(batch * tiles, some, channels, dtype=torch.float32) for _ in range(2))
+        _launch(
+            "gradient",
+            (x, low, high, low_part, high_part, lengths, counts, x.shape[1], count, offset - first, channels),
+            (x.stride(0), x.stride(1), low.stride(0), low.stride(1), high.stride(0), high.stride(1)),
+            (batch, count, channels, some),
+            (rule, some, taps),
+            shortest=64,
+        )
+        parts.append((low_part.sum(0), high_part.sum(0)))
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat([low for low, _ in parts]), torch.cat([high for _, high in parts])
+
+
+def _rows(x: Tensor) -> Tensor:
+    return x if x.stride(2) == 1 else x.contiguous()
+
+
+def _shape(channels: int, taps: int) -> tuple[int, int]:
+    """Channels and warps of a program: two channels a thread, but one where the taps fill the registers."""
+    block = min(256, max(32, 1 << (channels - 1).bit_length()))
+    return block, max(1, block // (64 if taps <= 16 else 32))
+
+
+def _tiles(batch: int, count: int, channels: int, taps: int, shortest: int = 16) -> int:
+    """Into how many tiles the length is cut."""
+    block, warps = _shape(channels, taps)
+    wanted = WARPS // max(1, batch * warps * -(-channels // block))
+    rows = max(shortest, -(-count // max(1, wanted)))
+    return max(1, -(-count // (-(-rows // UNROLL) * UNROLL)))
+
+
+def _launch(
+    name: str,
+    arguments: tuple[Any, ...],
+    strides: tuple[int, ...],
+    size: tuple[int, int, int, int],
+    constants: tuple[Any, ...],
+    shortest: int = 16,
+) -> None:
+    from wavspa_lit.wavelets import kernels  # imports triton, which only those need who have a GPU
+
+    batch, count, channels, taps = size
+    block, warps = _shape(channels, taps)
+    tiles = _tiles(batch, count, channels, taps, shortest)
+    rows = -(-(-(-count // tiles)) // UNROLL) * UNROLL
+    rule, *sizes = constants
+    programs = batch * tiles * -(-channels // block)
+    if not programs:
+        return
+    device: Any = arguments[0].device
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        getattr(kernels, name)[(programs,)](
+            *arguments,
+            *strides,
+            tiles,
+            rows,
+            *sizes,
+            getattr(kernels, rule.upper()),
+            arguments[5] is not None,
+            block,
+            UNROLL,
+            num_warps=warps,
+        )
+
+
+@down.register_fake
+def _(x, low_filter, high_filter, offset, count, rule, lengths, counts):  # type: ignore[no-untyped-def]
+    return x.new_empty(len(x), count, x.shape[2]), x.new_empty(len(x), count, x.shape[2])
+
+
+@up.register_fake
+def _(low, high, low_filter, high_filter, offset, length, rule, lengths, counts):  # type: ignore[no-untyped-def]
+    return low.new_empty(len(low), length, low.shape[2])
+
+
+@filter_gradient.register_fake
+def _(x, low, high, taps, offset, rule, lengths, counts):  # type: ignore[no-untyped-def]
+    shape = (taps, x.shape[2])
+    return x.new_empty(shape, dtype=torch.float32), x.new_empty(shape, dtype=torch.float32)
+
+
+def _keep_down(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    x, low_filter, high_filter, ctx.offset, _, ctx.rule, lengths, counts = inputs
+    ctx.save_for_backward(x, low_filter, high_filter, lengths, counts)
+
+
+def _down_backward(ctx: Any, low: Tensor, high: Tensor) -> tuple[Tensor | None, ...]:
+    x, low_filter, high_filter, lengths, counts = ctx.saved_tensors
+    needs, rows = ctx.needs_input_grad, (ctx.rule, lengths, counts)
+    signal = up(low, high, low_filter, high_filter, ctx.offset, x.shape[1], *rows) if needs[0] else None
+    filters = filter_gradient(x, low, high, len(low_filter), ctx.offset, *rows) if any(needs[1:3]) else (None, None)
+    return signal, *filters, None, None, None, None, None
+
+
+def _keep_up(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    low, high, low_filter, high_filter, ctx.offset, _, ctx.rule, lengths, counts = inputs
+    ctx.save_for_backward(low, high, low_filter, high_filter, lengths, counts)
+
+
+def _up_backward(ctx: Any, y: Tensor) -> tuple[Tensor | None, ...]:
+    low, high, low_filter, high_filter, lengths, counts = ctx.saved_tensors
+    needs, rows = ctx.needs_input_grad, (ctx.rule, lengths, counts)
+    bands = down(y, low_filter, high_filter, ctx.offset, low.shape[1], *rows) if any(needs[:2]) else (None, None)
+    filters = filter_gradient(y, low, high, len(low_filter), ctx.offset, *rows) if any(needs[2:4]) else (None, None)
+    return *bands, *filters, None, None, None, None, None
+
+
+def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    x, low, high, _, ctx.offset, ctx.rule, lengths, counts = inputs
+    ctx.save_for_backward(x, low, high, lengths, counts)
+
+
+def _gradient_backward(ctx: Any, low_filter: Tensor, high_filter: Tensor) -> tuple[Tensor | None, ...]:
+    x, low, high, lengths, counts = ctx.saved_tensors
+    needs, rows = ctx.needs_input_grad, (ctx.rule, lengths, counts)
+    signal = up(low, high, low_filter, high_filter, ctx.offset, x.shape[1], *rows) if needs[0] else None
+    bands = down(x, low_filter, high_filter, ctx.offset, low.shape[1], *rows) if any(needs[1:3]) else (None, None)
+    return signal, *bands, None, None, None, None, None
+
+
+down.register_autograd(_down_backward, setup_context=_keep_down)
+up.register_autograd(_up_backward, setup_context=_keep_up)
+filter_gradient.register_autograd(_gradient_backward, setup_context=_keep_gradient)

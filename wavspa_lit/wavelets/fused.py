@@ -6,12 +6,22 @@ deterministic. The operators do not support `torch.func.vmap`: use `backend="tor
 
 import os
 from contextlib import nullcontext
-from importlib.util import find_spec
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.library import custom_op
+from torch.library import custom_op, triton_op, wrap_triton
+
+try:
+    from wavspa_lit.wavelets import kernels
+    from wavspa_lit.wavelets.kernels import down as down_kernel
+    from wavspa_lit.wavelets.kernels import gradient as gradient_kernel
+    from wavspa_lit.wavelets.kernels import up as up_kernel
+
+    INSTALLED = True
+except ModuleNotFoundError:  # triton comes with PyTorch for CUDA, not with that for CPUs
+    INSTALLED = False
 
 Backend = Literal["auto", "torch", "triton"]
 RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
@@ -26,6 +36,12 @@ UNROLL = 4
 CHUNK = 40
 """Taps whose gradients one program can keep in registers."""
 
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+"""Whether Triton runs kernels in Python, on the CPU."""
+
+# The compiler looks into a triton_op and launches its kernels itself, which costs less than Python does.
+_operator = partial(triton_op if INSTALLED and not INTERPRETED else custom_op, mutates_args=())
+
 
 def use_fused(x: Tensor, backend: str) -> bool:
     """Whether the kernels run for x.
@@ -35,19 +51,18 @@ def use_fused(x: Tensor, backend: str) -> bool:
     """
     if backend not in get_args(Backend):
         raise ValueError(f"unknown backend {backend!r}; known: {', '.join(get_args(Backend))}")
-    installed = find_spec("triton") is not None
-    there = x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+    there = x.is_cuda or INTERPRETED
     if backend == "triton":
-        if not installed:
+        if not INSTALLED:
             raise ValueError('backend "triton" needs the package triton; install it or use backend "auto"')
         if not there:
             raise ValueError(f'backend "triton" needs CUDA tensors, x is on {x.device}; use backend "auto"')
         if x.dtype not in DTYPES:
             raise ValueError(f'backend "triton" computes in float32, x is {x.dtype}; use backend "auto"')
-    return backend == "triton" or (backend == "auto" and installed and x.is_cuda and x.dtype in DTYPES)
+    return backend == "triton" or (backend == "auto" and INSTALLED and x.is_cuda and x.dtype in DTYPES)
 
 
-@custom_op("wavspa_lit::down", mutates_args=())
+@_operator("wavspa_lit::down")
 def down(
     x: Tensor,
     low_filter: Tensor,
@@ -76,7 +91,7 @@ def down(
     x, channels, taps = _rows(x), x.shape[2], len(low_filter)
     low, high = (x.new_empty(len(x), count, channels) for _ in range(2))
     _launch(
-        "down",
+        wrap_triton(down_kernel),
         (x, low_filter, high_filter, low, high, lengths, counts, x.shape[1], count, offset, channels),
         (x.stride(0), x.stride(1), *low_filter.stride()),
         (len(x), count, channels, taps),
@@ -85,7 +100,7 @@ def down(
     return low, high
 
 
-@custom_op("wavspa_lit::up", mutates_args=())
+@_operator("wavspa_lit::up")
 def up(
     low: Tensor,
     high: Tensor,
@@ -106,7 +121,7 @@ def up(
     low, high, channels, taps = _rows(low), _rows(high), low.shape[2], len(low_filter)
     y = low.new_empty(len(low), length, channels)
     _launch(
-        "up",
+        wrap_triton(up_kernel),
         (low, high, low_filter, high_filter, y, lengths, counts, length, low.shape[1], offset, channels),
         (low.stride(0), low.stride(1), high.stride(0), high.stride(1), *low_filter.stride()),
         (len(low), (offset + length + 1) // 2 - offset // 2, channels, taps),
@@ -115,7 +130,7 @@ def up(
     return y
 
 
-@custom_op("wavspa_lit::filter_gradient", mutates_args=())
+@_operator("wavspa_lit::filter_gradient")
 def filter_gradient(
     x: Tensor,
     low: Tensor,
@@ -135,7 +150,7 @@ def filter_gradient(
         tiles = _tiles(batch, count, channels, some, shortest=64)
         low_part, high_part = (x.new_empty(batch * tiles, some, channels, dtype=torch.float32) for _ in range(2))
         _launch(
-            "gradient",
+            wrap_triton(gradient_kernel),
             (x, low, high, low_part, high_part, lengths, counts, x.shape[1], count, offset - first, channels),
             (x.stride(0), x.stride(1), low.stride(0), low.stride(1), high.stride(0), high.stride(1)),
             (batch, count, channels, some),
@@ -167,15 +182,13 @@ def _tiles(batch: int, count: int, channels: int, taps: int, shortest: int = 16)
 
 
 def _launch(
-    name: str,
+    kernel: Any,
     arguments: tuple[Any, ...],
     strides: tuple[int, ...],
     size: tuple[int, int, int, int],
     constants: tuple[Any, ...],
     shortest: int = 16,
 ) -> None:
-    from wavspa_lit.wavelets import kernels  # imports triton, which only those need who have a GPU
-
     batch, count, channels, taps = size
     block, warps = _shape(channels, taps)
     tiles = _tiles(batch, count, channels, taps, shortest)
@@ -185,19 +198,12 @@ def _launch(
     if not programs:
         return
     device: Any = arguments[0].device
+    masked = arguments[5] is not None
+    unused = (arguments[0],) * (0 if masked else 2)  # pointers that are not read
+    arguments = arguments if masked else (*arguments[:5], *unused, *arguments[7:])
+    constants = (*sizes, getattr(kernels, rule.upper()).value, masked, block, UNROLL)
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        getattr(kernels, name)[(programs,)](
-            *arguments,
-            *strides,
-            tiles,
-            rows,
-            *sizes,
-            getattr(kernels, rule.upper()),
-            arguments[5] is not None,
-            block,
-            UNROLL,
-            num_warps=warps,
-        )
+        kernel[(programs,)](*arguments, *strides, tiles, rows, *constants, num_warps=warps)
 
 
 @down.register_fake

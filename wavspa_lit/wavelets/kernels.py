@@ -60,7 +60,7 @@ def _source(q, n, TAPS: tl.constexpr, RULE: tl.constexpr):
 def _inner(row, first, stride, known, COUNT: tl.constexpr):
     samples = ()
     for i in tl.static_range(COUNT):
-        samples = samples + (tl.load(row + (first + i) * stride, mask=known, other=0.0).to(tl.float32),)
+        samples = samples + (tl.load(row + (first + i) * stride, mask=known, other=0.0),)
     return samples
 
 
@@ -70,13 +70,13 @@ def _outer(row, first, stride, n, known, COUNT: tl.constexpr, TAPS: tl.constexpr
     for i in tl.static_range(COUNT):
         index = _source(first + i, n, TAPS, RULE)
         there = known & (index >= 0)
-        samples = samples + (tl.load(row + index * stride, mask=there, other=0.0).to(tl.float32),)
+        samples = samples + (tl.load(row + index * stride, mask=there, other=0.0),)
     return samples
 
 
 @triton.jit
 def _samples(row, first, stride, n, known, COUNT: tl.constexpr, TAPS: tl.constexpr, RULE: tl.constexpr):
-    """COUNT samples of a row from position `first` on, as a tuple of float32 vectors over the channels."""
+    """COUNT samples of a row from position `first` on, as a tuple of vectors over the channels."""
     if COUNT == 0:
         samples = ()
     elif (first >= 0) & (first + COUNT <= n):
@@ -84,6 +84,14 @@ def _samples(row, first, stride, n, known, COUNT: tl.constexpr, TAPS: tl.constex
     else:
         samples = _outer(row, first, stride, n, known, COUNT, TAPS, RULE)
     return samples
+
+
+@triton.jit
+def _single(samples, COUNT: tl.constexpr):
+    single = ()
+    for i in tl.static_range(COUNT):
+        single = single + (samples[i].to(tl.float32),)
+    return single
 
 
 @triton.jit
@@ -121,9 +129,13 @@ def down(
     low_taps = _taps(low_filter + c * channel_stride, tap_stride, known, TAPS)
     high_taps = _taps(high_filter + c * channel_stride, tap_stride, known, TAPS)
     start = tile * rows
-    window = _samples(row, 2 * start - offset, x_length, n, known, TAPS - 2, TAPS, RULE)
+    front = TAPS - 2 - offset
+    window = _single(_samples(row, 2 * start - offset, x_length, n, known, TAPS - 2, TAPS, RULE), TAPS - 2)
+    loaded = _samples(row, 2 * start + front, x_length, n, known, 2 * UNROLL, TAPS, RULE)
     for m in range(start, tl.minimum(start + rows, count), UNROLL):
-        span = window + _samples(row, 2 * m + TAPS - 2 - offset, x_length, n, known, 2 * UNROLL, TAPS, RULE)
+        span = window + _single(loaded, 2 * UNROLL)
+        # Under way during the sums. Those of the last round are loaded in vain.
+        loaded = _samples(row, 2 * (m + UNROLL) + front, x_length, n, known, 2 * UNROLL, TAPS, RULE)
         for u in tl.static_range(UNROLL):
             low_sum, high_sum = low_taps[0] * span[2 * u], high_taps[0] * span[2 * u]
             for k in tl.static_range(1, TAPS):
@@ -176,13 +188,16 @@ def up(
     high_taps = _taps(high_column, tap_stride, known, TAPS)
     HALF: tl.constexpr = TAPS // 2
     start = offset // 2 + tile * rows
-    lows = _samples(low_row, start - HALF + 1, low_length, valid, known, HALF - 1, TAPS, ZERO)
-    highs = _samples(high_row, start - HALF + 1, high_length, valid, known, HALF - 1, TAPS, ZERO)
+    lows = _single(_samples(low_row, start - HALF + 1, low_length, valid, known, HALF - 1, TAPS, ZERO), HALF - 1)
+    highs = _single(_samples(high_row, start - HALF + 1, high_length, valid, known, HALF - 1, TAPS, ZERO), HALF - 1)
+    loaded_low = _samples(low_row, start, low_length, valid, known, UNROLL, TAPS, ZERO)
+    loaded_high = _samples(high_row, start, high_length, valid, known, UNROLL, TAPS, ZERO)
     behind = tl.maximum(2 * valid + TAPS - 2 - offset - n, 0)  # samples beyond the end
     near = tl.maximum(offset, behind) + 1  # how far from an end they are added
     for t in range(start, tl.minimum(start + rows, (offset + total + 1) // 2), UNROLL):
-        low_span = lows + _samples(low_row, t, low_length, valid, known, UNROLL, TAPS, ZERO)
-        high_span = highs + _samples(high_row, t, high_length, valid, known, UNROLL, TAPS, ZERO)
+        low_span, high_span = lows + _single(loaded_low, UNROLL), highs + _single(loaded_high, UNROLL)
+        loaded_low = _samples(low_row, t + UNROLL, low_length, valid, known, UNROLL, TAPS, ZERO)
+        loaded_high = _samples(high_row, t + UNROLL, high_length, valid, known, UNROLL, TAPS, ZERO)
         first = 2 * t - offset
         sums = ()
         for u in tl.static_range(2 * UNROLL):
@@ -231,12 +246,17 @@ def gradient(
     start = tile * rows
     low_sums = (tl.zeros((BLOCK,), tl.float32),) * TAPS
     high_sums = (tl.zeros((BLOCK,), tl.float32),) * TAPS
-    window = _samples(row, 2 * start - offset, x_length, n, known, TAPS - 2, FILTER, RULE)
-    end = tl.minimum(start + rows, valid)
+    end, front = tl.minimum(start + rows, valid), TAPS - 2 - offset
+    window = _single(_samples(row, 2 * start - offset, x_length, n, known, TAPS - 2, FILTER, RULE), TAPS - 2)
+    loaded = _samples(row, 2 * start + front, x_length, n, known, 2 * UNROLL, FILTER, RULE)
+    loaded_low = _samples(low_row, start, low_length, end, known, UNROLL, FILTER, ZERO)
+    loaded_high = _samples(high_row, start, high_length, end, known, UNROLL, FILTER, ZERO)
     for m in range(start, end, UNROLL):
-        span = window + _samples(row, 2 * m + TAPS - 2 - offset, x_length, n, known, 2 * UNROLL, FILTER, RULE)
-        lows = _samples(low_row, m, low_length, end, known, UNROLL, FILTER, ZERO)
-        highs = _samples(high_row, m, high_length, end, known, UNROLL, FILTER, ZERO)
+        span = window + _single(loaded, 2 * UNROLL)
+        lows, highs = _single(loaded_low, UNROLL), _single(loaded_high, UNROLL)
+        loaded = _samples(row, 2 * (m + UNROLL) + front, x_length, n, known, 2 * UNROLL, FILTER, RULE)
+        loaded_low = _samples(low_row, m + UNROLL, low_length, end, known, UNROLL, FILTER, ZERO)
+        loaded_high = _samples(high_row, m + UNROLL, high_length, end, known, UNROLL, FILTER, ZERO)
         for u in tl.static_range(UNROLL):
             more_low, more_high = (), ()
             for k in tl.static_range(TAPS):

@@ -191,6 +191,13 @@ def table(shape: tuple[int, int, int], taps: int, dtype: torch.dtype, device: st
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
+def copy_speed(device: str, repeats: int) -> float:
+    """Gigabytes a second that a plain copy reads and writes."""
+    source = torch.randint(100, (2**30 if device == "cuda" else 2**27,), dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * source.numel() / milliseconds(lambda: target.copy_(source), device, repeats) / 1e6
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", type=int, nargs=3, help="batch, length, channels")
@@ -203,10 +210,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     shape = tuple(arguments.shape or ((64, 4096, 256) if device == "cuda" else (8, 4096, 128)))
     repeats = arguments.repeats or (50 if device == "cuda" else 9)
-    source = torch.randint(100, (2**30 if device == "cuda" else 2**27,), dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    speed = 2 * source.numel() / milliseconds(lambda: target.copy_(source), device, repeats) / 1e6
-    del source, target
+    speed = copy_speed(device, repeats)
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {arguments.threads} threads"
     print(f"{name}, torch {torch.__version__}; {shape}; a copy moves {speed:.0f} GB/s; ms, median of {repeats}")
     for taps in arguments.taps:

@@ -192,7 +192,7 @@ def _launch(
     batch, count, channels, taps = size
     block, warps = _shape(channels, taps)
     tiles = _tiles(batch, count, channels, taps, shortest)
-    rows = -(-(-(-count // tiles)) // UNROLL) * UNROLL
+    rows = -(-count // (tiles * UNROLL)) * UNROLL
     rule, *sizes = constants
     programs = batch * tiles * -(-channels // block)
     if not programs:

@@ -7,6 +7,10 @@ Rules say how a signal goes on beyond its ends. `down` reads x through a rule, `
 through it, so that each is the adjoint of the other whatever the rule.
 """
 
+# Triton has its own types, which mypy does not know, and of Python's tuples only what stands here.
+# mypy: ignore-errors
+# ruff: noqa: RUF005, SIM102
+
 import triton
 import triton.language as tl
 
@@ -159,10 +163,9 @@ def _extended(
         there = known & (t - j >= 0) & (t - j < valid)
         k = (2 * j + phase) * tap_stride
         low_tap, high_tap = tl.load(low_taps + k, mask=known, other=0.0), tl.load(high_taps + k, mask=known, other=0.0)
-        total += low_tap.to(tl.float32) * tl.load(low_row + (t - j) * stride_low, mask=there, other=0.0).to(tl.float32)
-        total += high_tap.to(tl.float32) * tl.load(high_row + (t - j) * stride_high, mask=there, other=0.0).to(
-            tl.float32
-        )
+        low = tl.load(low_row + (t - j) * stride_low, mask=there, other=0.0)
+        high = tl.load(high_row + (t - j) * stride_high, mask=there, other=0.0)
+        total += low_tap.to(tl.float32) * low.to(tl.float32) + high_tap.to(tl.float32) * high.to(tl.float32)
     return total
 
 
@@ -172,17 +175,14 @@ def up(
     high_batch, high_length, tap_stride, channel_stride, tiles, rows,
     TAPS: tl.constexpr, RULE: tl.constexpr, MASKED: tl.constexpr, BLOCK: tl.constexpr, UNROLL: tl.constexpr,
 ):  # fmt: skip
-    """`y[2 m + k - offset] += low_filter[k] low[m] + high_filter[k] high[m]`, and what lies outside through the rule."""
+    """`y[2 m + k - offset] += low_filter[k] low[m] + high_filter[k] high[m]`, also from outside through the rule."""
     c, tile, batch = _place(channels, tiles, BLOCK)
     known, batch = c < channels, batch.to(tl.int64)
     total, valid = n, count
     if MASKED:
         n, valid = tl.load(lengths + batch).to(tl.int32), tl.load(counts + batch).to(tl.int32)
-    low_row, high_row, out = (
-        low + batch * low_batch + c,
-        high + batch * high_batch + c,
-        y + batch * total * channels + c,
-    )
+    low_row, high_row = low + batch * low_batch + c, high + batch * high_batch + c
+    out = y + batch * total * channels + c
     low_column, high_column = low_filter + c * channel_stride, high_filter + c * channel_stride
     low_taps = _taps(low_column, tap_stride, known, TAPS)
     high_taps = _taps(high_column, tap_stride, known, TAPS)
@@ -231,7 +231,8 @@ def up(
 def gradient(
     x, low, high, low_gradient, high_gradient, lengths, counts, n, count, offset, channels, x_batch, x_length,
     low_batch, low_length, high_batch, high_length, tiles, rows,
-    TAPS: tl.constexpr, FILTER: tl.constexpr, RULE: tl.constexpr, MASKED: tl.constexpr, BLOCK: tl.constexpr, UNROLL: tl.constexpr,
+    TAPS: tl.constexpr, FILTER: tl.constexpr, RULE: tl.constexpr, MASKED: tl.constexpr, BLOCK: tl.constexpr,
+    UNROLL: tl.constexpr,
 ):  # fmt: skip
     """`sum_m x[2 m + k - offset] low[m]` over one tile, and the same for high: (batch * tiles, taps, channels).
 

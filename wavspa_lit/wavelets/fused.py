@@ -29,10 +29,10 @@ RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric"
 with the odd signal's even period, whose last sample is 0."""
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-WARPS = 8192
-"""Warps that a launch is cut into if the signals are long enough: several for each scheduler of a large GPU."""
-UNROLL = 4
-"""Coefficients that a program computes between two rounds of loads."""
+WARPS = 1056
+"""Warps of a launch if the signals are long enough: all that an H200 can run at once with 255 registers a thread."""
+SHORT = 16
+"""Taps up to which the registers hold those of two channels."""
 CHUNK = 40
 """Taps whose gradients one program can keep in registers."""
 
@@ -91,6 +91,7 @@ def down(
     x, channels, taps = _rows(x), x.shape[2], len(low_filter)
     low, high = (x.new_empty(len(x), count, channels) for _ in range(2))
     _launch(
+        "down",
         wrap_triton(down_kernel),
         (x, low_filter, high_filter, low, high, lengths, counts, x.shape[1], count, offset, channels),
         (x.stride(0), x.stride(1), *low_filter.stride()),
@@ -121,6 +122,7 @@ def up(
     low, high, channels, taps = _rows(low), _rows(high), low.shape[2], len(low_filter)
     y = low.new_empty(len(low), length, channels)
     _launch(
+        "up",
         wrap_triton(up_kernel),
         (low, high, low_filter, high_filter, y, lengths, counts, length, low.shape[1], offset, channels),
         (low.stride(0), low.stride(1), high.stride(0), high.stride(1), *low_filter.stride()),
@@ -147,15 +149,15 @@ def filter_gradient(
     parts = []
     for first in range(0, taps, CHUNK):
         some = min(CHUNK, taps - first)
-        tiles = _tiles(batch, count, channels, some, shortest=64)
+        tiles, _ = _tiles("gradient", batch, count, channels, some)
         low_part, high_part = (x.new_empty(batch * tiles, some, channels, dtype=torch.float32) for _ in range(2))
         _launch(
+            "gradient",
             wrap_triton(gradient_kernel),
             (x, low, high, low_part, high_part, lengths, counts, x.shape[1], count, offset - first, channels),
             (x.stride(0), x.stride(1), low.stride(0), low.stride(1), high.stride(0), high.stride(1)),
             (batch, count, channels, some),
             (rule, some, taps),
-            shortest=64,
         )
         parts.append((low_part.sum(0), high_part.sum(0)))
     if len(parts) == 1:
@@ -168,40 +170,50 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _shape(channels: int, taps: int) -> tuple[int, int]:
-    """Channels and warps of a program: two channels a thread, but one where the taps fill the registers."""
-    block = min(256, max(32, 1 << (channels - 1).bit_length()))
-    return block, max(1, block // (64 if taps <= 16 else 32))
+    """Channels and warps of a program: two warps, two channels a thread if the taps fit into the registers."""
+    vector = 2 if taps <= SHORT and channels > 32 else 1
+    block = min(64 * vector, max(32, 1 << (channels - 1).bit_length()))
+    return block, block // (32 * vector)
 
 
-def _tiles(batch: int, count: int, channels: int, taps: int, shortest: int = 16) -> int:
-    """Into how many tiles the length is cut."""
+def _unroll(kernel: str, taps: int) -> int:
+    """Coefficients that a program computes between two rounds of loads: more hide more of the memory's latency."""
+    if taps > CHUNK:
+        return 4
+    return 16 if kernel == "down" and taps <= SHORT else 8
+
+
+def _tiles(kernel: str, batch: int, count: int, channels: int, taps: int) -> tuple[int, int]:
+    """Into how many tiles the length is cut, and their coefficients."""
     block, warps = _shape(channels, taps)
-    wanted = WARPS // max(1, batch * warps * -(-channels // block))
-    rows = max(shortest, -(-count // max(1, wanted)))
-    return max(1, -(-count // (-(-rows // UNROLL) * UNROLL)))
+    least = max(1, batch * warps * -(-channels // block))
+    # All at once, or so many that it does not matter when the last ones run.
+    wanted = WARPS // least if 2 * least <= WARPS else 4 * WARPS // least
+    unroll, shortest = _unroll(kernel, taps), 64 if kernel == "gradient" else 16
+    rows = -(-max(shortest, -(-count // max(1, wanted))) // unroll) * unroll
+    return -(-count // rows), rows
 
 
 def _launch(
+    name: str,
     kernel: Any,
     arguments: tuple[Any, ...],
     strides: tuple[int, ...],
     size: tuple[int, int, int, int],
     constants: tuple[Any, ...],
-    shortest: int = 16,
 ) -> None:
     batch, count, channels, taps = size
+    if not batch * count * channels:
+        return
     block, warps = _shape(channels, taps)
-    tiles = _tiles(batch, count, channels, taps, shortest)
-    rows = -(-count // (tiles * UNROLL)) * UNROLL
+    tiles, rows = _tiles(name, *size)
     rule, *sizes = constants
     programs = batch * tiles * -(-channels // block)
-    if not programs:
-        return
     device: Any = arguments[0].device
     masked = arguments[5] is not None
     unused = (arguments[0],) * (0 if masked else 2)  # pointers that are not read
     arguments = arguments if masked else (*arguments[:5], *unused, *arguments[7:])
-    constants = (*sizes, getattr(kernels, rule.upper()).value, masked, block, UNROLL)
+    constants = (*sizes, getattr(kernels, rule.upper()).value, masked, block, _unroll(name, taps))
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         kernel[(programs,)](*arguments, *strides, tiles, rows, *constants, num_warps=warps)
 

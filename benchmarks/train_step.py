@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--attention", nargs="+", default=["softmax"], choices=list(ATTENTIONS))
     parser.add_argument("--levels", type=int, nargs="+", default=[1, 3], help="0 stands for token space")
     parser.add_argument("--wavelet", default="db8")
-    parser.add_argument("--heads", type=int, default=4)
+    parser.add_argument("--head_dim", type=int, default=64)
     parser.add_argument("--precision", default="bfloat16", choices=["bfloat16", "float16", "float32"])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--eager", action="store_true", help="do not compile")
@@ -80,7 +80,7 @@ def main() -> None:
         f"{name}, torch {torch.__version__}, {arguments.precision}, {'eager' if arguments.eager else 'compiled'}; ",
         end="",
     )
-    print(f"{arguments.heads} heads, {arguments.wavelet}; median of {arguments.repeats} steps\n")
+    print(f"heads of {arguments.head_dim}, {arguments.wavelet}; median of {arguments.repeats} steps\n")
     print("| batch x length x channels, layers | model | launched, ms | ratio | GPU, ms | ratio | peak MiB | ratio |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for size in arguments.sizes:
@@ -97,7 +97,7 @@ def main() -> None:
                     dropout=0.0,
                     space="wavelet" if level else "token",
                     wavelet=WaveletConfig(name=arguments.wavelet, level=level),
-                    attention=AttentionConfig(kind, heads=arguments.heads),
+                    attention=AttentionConfig(kind, heads=dim // arguments.head_dim),
                 )
                 encoder = Encoder(config, 256, length).to(device)
                 if arguments.whole:

@@ -3,7 +3,7 @@
 python benchmarks/kernel_errors.py --taps 2 8 16 --shapes 50
 
 Errors are the largest ones in units of the largest exact value: of PyTorch's formulation in float64 on the same inputs.
-Half of the shapes have rows of different lengths. Rounding to bfloat16 alone is an error of 2 ** -9 = 2.0e-3 in the
+Half of the shapes have rows of different lengths. Rounding to bfloat16 alone is an error of 2 ** -8 = 3.9e-3 in the
 bands; the others come from rounded bands and are rounded again.
 """
 

@@ -14,8 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 HERE = Path(__file__).parent
 STEPS, EPOCHS, VALIDATE_EVERY = 12, 2, 4
-STATUS = {"sigterm": 143, "sigint": 130, "exception": 1, "kill": -9}
-How = Literal["sigterm", "sigint", "exception", "kill"]
+STATUS = {"sigterm": 143, "group": 143, "sigint": 130, "exception": 1, "kill": -9}
+How = Literal["sigterm", "group", "sigint", "exception", "kill"]
 Where = Literal["batch_start", "backward", "batch_end", "validation"]
 
 
@@ -23,7 +23,7 @@ class Interrupt(Callback):
     """Ends the process at a place in a training.
 
     Args:
-        how: A signal, an exception, or a kill that leaves no time for anything.
+        how: A signal to the process or to its whole group, an exception, or a kill that leaves no time for anything.
         where: At the start of a batch, after its backward pass, at its end, or in the validation that follows it.
         batch: Number of the batch since the start of the training.
     """
@@ -38,6 +38,9 @@ class Interrupt(Callback):
         self.seen = 10**9
         if self.how == "exception":
             raise RuntimeError("interrupted on purpose")
+        if self.how == "group":
+            os.killpg(0, signal.SIGTERM)
+            return
         number = {"sigterm": signal.SIGTERM, "sigint": signal.SIGINT, "kill": signal.SIGKILL}[self.how]
         os.kill(os.getpid(), number)
 
@@ -68,7 +71,7 @@ class Setting:
         """Batches at which a training can be interrupted so that it goes on from a checkpoint."""
         validation = VALIDATE_EVERY * self.accumulate
         last = EPOCHS * self.batches - self.accumulate
-        if self.ranks > 1 and how in ("sigterm", "sigint"):
+        if self.ranks > 1 and how in ("sigterm", "group", "sigint"):
             last = min(last, 8 * ((EPOCHS * self.batches - 1) // 8))  # ranks agree to stop every eighth batch
         if where == "validation":
             return range(2 * validation if how in ("kill", "exception") else validation, last + 1, validation)
@@ -101,7 +104,9 @@ def fit(setting: Setting, run: Path, *arguments: str) -> subprocess.CompletedPro
     """Trains in a process of its own."""
     command = [sys.executable, "-m", "wavspa_lit", "fit", *setting.arguments(), "--run", str(run), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=run.parent, timeout=600)
+    # A session of its own: what signals its process group would end the caller, too.
+    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 600, "start_new_session": True}
+    return subprocess.run(command, env=environment, cwd=run.parent, **options)
 
 
 def interrupted(setting: Setting, run: Path, how: How, where: Where, batch: int) -> str:

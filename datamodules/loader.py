@@ -1,5 +1,6 @@
 """Loaders whose order depends on the seed and the epoch alone, and that continue in the middle of an epoch."""
 
+import signal
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 IGNORED = -100
+GRACE = 60
+"""Seconds that a worker process waits for the trainer to end it after SIGTERM."""
 Batch = dict[str, Tensor]
 
 
@@ -164,6 +167,7 @@ class ResumableLoader:
             # A generator of its own: otherwise each epoch would draw from, and shift, the global one.
             generator=torch.Generator().manual_seed(seed),
             pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_outlive_signals,
         )
         self._done = self._resume = 0
 
@@ -191,3 +195,13 @@ class ResumableLoader:
             warnings.warn(f"resuming with {now} examples instead of {before}: the epoch starts anew", stacklevel=2)
             return
         self._resume = min(state["seen"] // self._settings["stride"], len(self) - 1)
+
+
+def _outlive_signals(worker: int) -> None:
+    """Leaves signals to the trainer, which ends the workers when it has finished its step and saved.
+
+    Ctrl-C, `timeout` and clusters signal whole process groups; a worker that dies of that takes the trainer with it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))

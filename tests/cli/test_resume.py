@@ -14,6 +14,7 @@ from interrupt import Setting, differences, fit, interrupted
 
 CASES = [
     (Setting(), "sigterm", "backward", 7),
+    (Setting(workers=2), "group", "validation", 4),
     (Setting(workers=2), "kill", "batch_end", 9),
     (Setting(accumulate=4, ema=True), "exception", "batch_start", 30),
     (Setting(accumulate=4), "kill", "backward", 35),  # from a validation between two optimiser steps

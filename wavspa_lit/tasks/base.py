@@ -10,6 +10,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
@@ -165,6 +166,19 @@ class Task(LightningModule, ABC):
                     "the checkpoint's value stays; use --init_from to start anew" if kept else "the new value holds"
                 )
                 rank_zero_warn(f"resuming with a changed setting, {change}: {effect}")
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """As Lightning does it, but also by the norm of gradients that FSDP has sharded, which Lightning refuses."""
+        model = self.trainer.strategy.model
+        if isinstance(model, FullyShardedDataParallel) and gradient_clip_val and gradient_clip_algorithm != "value":
+            model.clip_grad_norm_(gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over the parameter groups, with a schedule counted in optimiser steps."""

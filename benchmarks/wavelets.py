@@ -149,12 +149,10 @@ def table(shape: tuple[int, int, int], taps: int, dtype: torch.dtype, device: st
     if device == "cuda":
         makers["**wavspa_lit, triton**"] = functools.partial(ours, taps, channels, device, "triton")
         makers["wavspa_lit, triton, compiled"] = functools.partial(ours, taps, channels, device, "triton", True)
-    makers["wavspa_lit, torch" if device == "cuda" else "**wavspa_lit**"] = functools.partial(
-        ours, taps, channels, device, "torch"
-    )
-    makers["wavspa_lit, torch, compiled" if device == "cuda" else "**wavspa_lit, compiled**"] = functools.partial(
-        ours, taps, channels, device, "torch", True
-    )
+    else:
+        makers["**wavspa_lit**"] = functools.partial(ours, taps, channels, device, "auto")
+    makers["wavspa_lit, torch"] = functools.partial(ours, taps, channels, device, "torch")
+    makers["wavspa_lit, torch, compiled"] = functools.partial(ours, taps, channels, device, "torch", True)
     makers["conv1d, one group for each channel"] = functools.partial(depthwise, taps, channels, device, dtype)
     makers["FFT"] = functools.partial(fourier, taps, channels, device)
     if device == "cpu" and importlib.util.find_spec("ptwt"):
@@ -178,7 +176,7 @@ def table(shape: tuple[int, int, int], taps: int, dtype: torch.dtype, device: st
                     analysis(x)  # noqa: B023
 
             def train_analysis() -> None:
-                torch.autograd.grad(analysis(x), [x, *weights], ones)  # noqa: B023
+                torch.autograd.grad(analysis(x), [x, *weights], ones, allow_unused=True)  # noqa: B023
 
             def train_both() -> None:
                 torch.autograd.grad(synthesis(analysis(x)), [x, *weights], x.detach())  # noqa: B023

@@ -124,7 +124,7 @@ def test_operators_keep_pytorchs_contract():
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(ValueError, match="known: auto, torch, triton"):
+    with pytest.raises(ValueError, match="known: auto, torch, compiled, triton"):
         wavedec(torch.randn(1, 8, 1), "haar", 1, backend="cuda")
     with pytest.raises(ValueError, match=r"x is torch.float64"):
         wavedec(torch.randn(1, 8, 1, dtype=torch.float64, device=DEVICE), "haar", 1, backend="triton")

@@ -1,15 +1,15 @@
 """The two inner loops: correlate and keep every second sample, and its adjoint. Channels-last, fp32 accumulation.
 
-Fused kernels belong behind these two functions.
+Loops over the taps where a compiler is at work, PyTorch's convolutions otherwise; `fused` has the kernels for GPUs.
 """
 
-from collections.abc import Iterable
-from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, pad
+
+from wavspa_lit.wavelets.compiled import CompiledDown, CompiledUp, loop_down, loop_up, use_compiled
 
 SHORT = 8
 """Taps up to which the gradients of PyTorch's own convolutions are the faster ones on a CPU."""
@@ -18,7 +18,7 @@ BLOCK = 32
 """Coefficients that `filter_gradients` multiplies at a time."""
 
 
-def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int, backend: str = "auto") -> tuple[Tensor, Tensor]:
     """Correlates with both filters and keeps every second sample.
 
     Args:
@@ -26,6 +26,7 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tenso
         low: (taps, channels).
         high: (taps, channels).
         count: Number of outputs.
+        backend: See `wavedec`.
 
     Returns:
         `low_out[m] = sum_k low[k] x[2 m + k]` and the same for high, each (batch, count, channels), in the dtype of x.
@@ -33,16 +34,17 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tenso
     taps, dtype = low.shape[0], x.dtype
     x, low, high = _accumulable(x[:, : 2 * count + taps - 2], low, high)
     if torch.compiler.is_compiling():
-        # The compiler fuses the loop into one pass over x; a depthwise convolution it cannot touch.
-        shifted = [x[:, k : k + 2 * count - 1 : 2] for k in range(taps)]
-        outputs = [_total(w[k] * shifted[k] for k in range(taps)) for w in (low, high)]
+        outputs = loop_down(x, low, high, count)
+    elif use_compiled(x, backend):
+        outputs = CompiledDown.apply(x, low, high, count)
     else:
         down = _down if taps <= SHORT else _Down.apply
-        outputs = [_sequence(out) for out in down(_image(x), low, high)]
+        low_image, high_image = down(_image(x), low, high)
+        outputs = _sequence(low_image), _sequence(high_image)
     return outputs[0].to(dtype), outputs[1].to(dtype)
 
 
-def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
+def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor, backend: str = "auto") -> Tensor:
     """The adjoint of `filter_down`: spreads the coefficients with both filters.
 
     Args:
@@ -50,6 +52,7 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
         high: (batch, count, channels).
         low_filter: (taps, channels).
         high_filter: (taps, channels).
+        backend: See `wavedec`.
 
     Returns:
         `y[2 m + k] += low_filter[k] low[m] + high_filter[k] high[m]`, (batch, 2 * count + taps - 2, channels), in the
@@ -58,19 +61,9 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
     taps, dtype = low_filter.shape[0], low.dtype
     low, high, low_filter, high_filter = _accumulable(low, high, low_filter, high_filter)
     if torch.compiler.is_compiling():
-        # Even and odd outputs are two ordinary convolutions with the even and odd taps.
-        half = taps // 2
-        low, high = (pad(band, (0, 0, half - 1, half - 1)) for band in (low, high))
-        count = low.shape[1] - half + 1
-        phases = [
-            _total(
-                w[2 * j + phase] * band[:, half - 1 - j : half - 1 - j + count]
-                for band, w in ((low, low_filter), (high, high_filter))
-                for j in range(half)
-            )
-            for phase in (0, 1)
-        ]
-        return torch.stack(phases, dim=2).flatten(1, 2).to(dtype)
+        return loop_up(low, high, low_filter, high_filter).to(dtype)
+    if use_compiled(low, backend):
+        return CompiledUp.apply(low, high, low_filter, high_filter).to(dtype)
     up = _up if taps <= SHORT else _Up.apply
     return _sequence(up(_image(low), _image(high), low_filter, high_filter)).to(dtype)
 
@@ -196,7 +189,3 @@ def _accumulable(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     """All tensors on the device and in the dtype of the signal x, but at least float32."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     return tuple(tensor.to(x.device, dtype) for tensor in (x, *others))
-
-
-def _total(terms: Iterable[Tensor]) -> Tensor:
-    return reduce(torch.add, terms)

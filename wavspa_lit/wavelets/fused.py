@@ -23,7 +23,7 @@ try:
 except ModuleNotFoundError:  # triton comes with PyTorch for CUDA, not with that for CPUs
     INSTALLED = False
 
-Backend = Literal["auto", "torch", "triton"]
+Backend = Literal["auto", "torch", "compiled", "triton"]
 RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
 """What lies beyond the ends of a signal: pywt's modes of one term, and for synthesis `cropped`, which is periodization
 with the odd signal's even period, whose last sample is 0."""

@@ -61,7 +61,7 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
         extended = extend(inside(x, periods), 0, taps - 2, "periodic", periods)
     else:
         extended = extend(x, taps - 2, taps - 1, mode, lengths)
-    low, high = filter_down(extended, low_filter, high_filter, count)
+    low, high = filter_down(extended, low_filter, high_filter, count, backend)
     return inside(low, ends), inside(high, ends)
 
 
@@ -97,7 +97,7 @@ def synthesise(
     else:
         filters = as_filters(bank).for_channels(low.shape[2])
         taps = filters.rec_lo.shape[0]
-        full = filter_up(low, high, filters.rec_lo, filters.rec_hi)
+        full = filter_up(low, high, filters.rec_lo, filters.rec_hi, backend)
         if mode == "periodization":
             signal = _fold(full, taps // 2 - 1, 2 * low.shape[1], None if ends is None else 2 * ends)
         else:

@@ -38,7 +38,8 @@ def wavedec(
             (batch, length, channels).
         axis: The axis of the signal.
         backend: `torch`: PyTorch operations; `triton`: fused kernels for CUDA tensors in single or half precision, an
-            error elsewhere; `auto`: the kernels where they run.
+            error elsewhere; `compiled`: loops that a C++ compiler makes fast, an error where there is none; `auto`: the
+            kernels where they run, compiled loops for signals on a CPU with 2 ** 20 samples and more.
 
     Returns:
         `[approximation_J, detail_J, ..., detail_1]`, shaped like x but for the signal's axis, in the dtype of x.

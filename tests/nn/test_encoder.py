@@ -113,3 +113,23 @@ def test_pooling_reads_valid_states_only(how):
 def test_bad_sizes_name_the_argument(options, message):
     with pytest.raises(ValueError, match=message):
         EncoderConfig(**options)
+
+
+@pytest.mark.parametrize("options", [{}, {"attention": AttentionConfig("performer", heads=2)}])
+def test_activation_checkpointing_changes_memory_only(options):
+    """Dropout and random features are drawn again as they were."""
+    kept, gradients = [], []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        config = EncoderConfig(dim=16, layers=3, dropout=0.3, activation_checkpointing=checkpointing, **options)
+        encoder = Encoder(config, 11, 64)
+        tokens = torch.randint(11, (2, 64))
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):  # noqa: B023
+            states, _ = encoder(tokens, torch.ones(2, 64, dtype=torch.bool))
+        states.square().sum().backward()
+        kept.append(sum(sizes))
+        gradients.append([p.grad for p in encoder.parameters()])
+    assert kept[1] < kept[0] / 5
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

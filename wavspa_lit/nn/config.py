@@ -37,6 +37,8 @@ class EncoderConfig:
     backward: bool = True
     """wavelet: transform back to tokens after the attention. False leaves that out, for comparison: the coefficients
     stand where the tokens stood."""
+    activation_checkpointing: bool = False
+    """Keep only the inputs of the blocks for the backward pass and compute the rest again: more time, less memory."""
     compat: Literal["none", "official"] = "none"
     """official: the blocks, boundary rule, filters and padding of the released code, for published settings."""
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from wavspa_lit.nn.block import Block
 from wavspa_lit.nn.config import EncoderConfig
@@ -25,6 +26,7 @@ class Encoder(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
         self.positions = build_positions(config, max_length + int(cls_token))
         self.dropout = nn.Dropout(config.dropout)
+        self.checkpointing = config.activation_checkpointing
         self.official = config.compat == "official"
         block = OfficialBlock if self.official else Block
         self.blocks = nn.ModuleList(block(config, max_length + int(cls_token)) for _ in range(config.layers))
@@ -48,5 +50,8 @@ class Encoder(nn.Module):
                 mask = torch.cat((mask.new_ones(len(mask), 1), mask), dim=1)
         x = self.dropout(self.positions(x, mask))
         for block in self.blocks:
-            x = block(x, mask)
+            if self.checkpointing and self.training:
+                x = checkpoint(block, x, mask, use_reentrant=False)
+            else:
+                x = block(x, mask)
         return self.norm(x), None if self.official else mask

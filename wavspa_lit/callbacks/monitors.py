@@ -22,6 +22,13 @@ class GradientNorm(Callback):
             pl_module.log("train/gradient_norm", torch.nn.utils.get_total_norm(gradients))
 
 
+def peak_flops(device: torch.device, dtype: torch.dtype) -> int | None:
+    """Operations a second that a GPU can do, None if unknown."""
+    if "H200" in torch.cuda.get_device_name(device):  # Lightning does not know it; its chip is the H100's
+        return {torch.bfloat16: 989 * 10**12, torch.float32: 67 * 10**12}[dtype]
+    return get_available_flops(device, dtype)
+
+
 class Throughput(Callback):
     """Logs the speed of training between two logged steps, validations left out, summed over all devices.
 
@@ -43,7 +50,7 @@ class Throughput(Callback):
         self._reset()
         if trainer.strategy.root_device.type == "cuda":
             dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
-            self._peak = get_available_flops(trainer.strategy.root_device, dtype)
+            self._peak = peak_flops(trainer.strategy.root_device, dtype)
         whole = not any(isinstance(p, DTensor) for p in pl_module.parameters())
         if self._peak and whole:
             length = trainer.datamodule.max_length  # type: ignore[attr-defined]

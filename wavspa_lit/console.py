@@ -17,6 +17,7 @@ from jsonargparse._common import parsing_settings  # there is no public way to l
 from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
+from omegaconf.errors import OmegaConfBaseException
 
 import datamodules
 import wavspa_lit.callbacks
@@ -66,6 +67,14 @@ class ArgumentParser(LightningArgumentParser):
     def _load_config_parser_mode(self, content: str, *args: Any, **kwargs: Any) -> Any:
         """Reads a config in which `${data.n}` stands for `${data.init_args.n}`, and the same for the model."""
         return super()._load_config_parser_mode(SHORT_REFERENCE.sub(r"${\1.init_args.", content), *args, **kwargs)
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        """As jsonargparse does it; a reference that leads nowhere is an error like others."""
+        try:
+            return super().parse_args(*args, **kwargs)
+        except OmegaConfBaseException as error:
+            line = str(error).splitlines()[0].replace(".init_args", "")
+            self.error(f"{line}; a reference needs an argument of the chosen class")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints the message and exits with status 2."""

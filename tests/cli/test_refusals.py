@@ -84,6 +84,13 @@ def test_a_checkpoint_of_another_model_is_refused_in_a_line(name, value, lego, c
     assert stop.value.code == 2 and error.startswith(f"error: the checkpoint is of another model: encoder.{name}")
 
 
+def test_a_reference_that_leads_nowhere_is_named(lego, tmp_path, capsys):
+    (tmp_path / "more.yaml").write_text("model: {init_args: {encoder: {max_position: '${data.max_lenght}'}}}\n")
+    with pytest.raises(SystemExit) as stop:
+        lego("-c", "more.yaml")
+    assert stop.value.code == 2 and "max_lenght" in capsys.readouterr().err.splitlines()[0]
+
+
 def test_weights_that_a_strategy_has_loaded_are_not_asked_for(lego):
     model = lego("--trainer.max_steps", "1").model
     model.on_load_checkpoint({"hyper_parameters": dict(model.hparams)})  # as FSDP leaves it

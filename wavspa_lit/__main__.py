@@ -1,6 +1,7 @@
 """The console script `wavspa`; `python -m wavspa_lit` is the same. Help and errors come before heavy imports."""
 
 import sys
+from collections.abc import Sequence
 
 from wavspa_lit import __version__
 
@@ -34,20 +35,28 @@ def main() -> None:
 
         sys.exit(run_data(arguments[1:]))
     elif arguments[0] == "list":
+        from wavspa_lit.reporting.listing import KINDS
         from wavspa_lit.reporting.listing import run as run_list
 
+        for name in arguments[1:]:
+            _check("list", name, KINDS)
         run_list(arguments[1:])
-    elif arguments[0] not in COMMANDS:
-        import difflib
-
-        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        sys.stderr.write(f"error: unknown command {arguments[0]!r}{hint} Known: {', '.join(COMMANDS)}\n")
-        sys.exit(2)
     else:
+        _check("command", arguments[0], COMMANDS)
         from wavspa_lit.cli import main as run_cli
 
         run_cli()
+
+
+def _check(what: str, name: str, known: Sequence[str]) -> None:
+    if name in known:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    sys.stderr.write(f"error: unknown {what} {name!r}{hint} Known: {', '.join(known)}\n")
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,16 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jsonargparse
 import torch
-from jsonargparse._common import parsing_settings  # there is no public way to lift a restriction again
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
 from datamodules import SequenceDataModule
@@ -28,33 +26,19 @@ from wavspa_lit.callbacks import (
     PredictionTable,
     Preemption,
     Results,
+    SaveRunConfig,
     StepSeeds,
     Throughput,
     WaveletMonitor,
 )
-from wavspa_lit.console import ArgumentParser, quieten
+from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
 from wavspa_lit.tasks import Task
-from wavspa_lit.tasks.transfer import init_from
+from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 
 # What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
 LINKS = ("vocab_size", "num_classes", "max_length", "group_name", "group_values", "trained_groups")
-
-
-class SaveRunConfig(SaveConfigCallback):
-    """Writes config.yaml when a training starts, and leaves it alone when a run is tested.
-
-    The run directory, and that the training was resumed, are left out: the file then serves to train again, and to test
-    the run wherever it has been moved.
-    """
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """See `SaveConfigCallback.setup`."""
-        if stage == "fit":
-            self.config = self.config.clone()
-            self.config.run, self.config.resume, self.config.ckpt_path = None, False, None
-            super().setup(trainer, pl_module, stage)
 
 
 class WavspaCLI(LightningCLI):
@@ -116,6 +100,10 @@ class WavspaCLI(LightningCLI):
         resume = "--resume" in arguments
         if resume and checkpoint:
             parser.error("--resume finds the checkpoint itself; leave out one of --resume and --ckpt_path")
+        if checkpoint and not resume and Path(checkpoint).is_dir():
+            parser.error(f"--ckpt_path {checkpoint} is a folder; give a file, such as RUN/checkpoints/best.ckpt")
+        if (resume or checkpoint) and _option(arguments, "--init_from"):
+            parser.error("--init_from starts a new training; leave it out, or --resume and --ckpt_path")
         if resume and run:
             checkpoint = str(Path(run) / "checkpoints" / "last.ckpt")
             arguments += ["--ckpt_path", checkpoint]
@@ -131,7 +119,7 @@ class WavspaCLI(LightningCLI):
             if not config_of(checkpoint).is_file():
                 parser.error(f"--ckpt_path {checkpoint}: no config.yaml in {run_of(checkpoint)}; give one with -c")
             arguments[1:1] = ["--config", str(config_of(checkpoint))]
-        with _only_known_classes(bool(checkpoint) and "--trust" not in arguments):
+        with known_classes_only(bool(checkpoint) and "--trust" not in arguments):
             super().parse_arguments(parser, arguments)
 
     def _parse_ckpt_path(self) -> None:
@@ -142,24 +130,36 @@ class WavspaCLI(LightningCLI):
         config = self.config[self.subcommand]
         parser = self._parser(self.subcommand)
         fitting, predicting = self.subcommand == "fit", self.subcommand == "predict"
-        misplaced = {"resume": config.resume and not fitting, "inputs": config.inputs and not predicting}
-        for name in (name for name, wrong in misplaced.items() if wrong):
+        misplaced = {"resume": not fitting, "inputs": not predicting, "output": not predicting}
+        for name in (name for name, wrong in misplaced.items() if wrong and config[name]):
             parser.error(f"--{name} is not for wavspa {self.subcommand}")
+        if config.run and Path(config.run).is_file():
+            parser.error(f"--run {config.run} is a file; give a folder")
+        if config.length is not None and config.length < 1:
+            parser.error(f"--length must be at least 1, got {config.length}")
+        if config.trainer.val_check_interval == 0:
+            parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
         if config.resume and not config.ckpt_path:
             run = latest_run(*self._names(config))
             if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
                 parser.error(f"--resume: no last.ckpt in {run or 'runs'}; start without --resume, or give --run DIR")
             config.ckpt_path = str(run / "checkpoints" / "last.ckpt")
-        if config.init_from and not Path(config.init_from).is_file() and fitting:
-            parser.error(f"--init_from {config.init_from}: no such file")
         checkpoint = config.get("ckpt_path")
+        if config.init_from and fitting and not checkpoint and not Path(config.init_from).is_file():
+            parser.error(f"--init_from {config.init_from}: no such file")
         if not fitting and not checkpoint:
             parser.error(f"wavspa {self.subcommand} needs --ckpt_path FILE, such as RUN/checkpoints/best.ckpt")
         if self.describing:
             return
-        if config.run and not checkpoint and (Path(config.run) / "config.yaml").exists():
-            last = Path(config.run) / "checkpoints" / "last.ckpt"
-            parser.error(f"--run {config.run} holds a run already; choose another, or go on with --resume ({last})")
+        if checkpoint:
+            try:
+                # Here, since Lightning's FSDP would read whatever is in it.
+                if "pytorch-lightning_version" not in read_checkpoint(checkpoint, mmap=True):
+                    raise CheckpointError(f"{checkpoint} holds weights alone; wavspa fit --init_from takes them")
+            except CheckpointError as error:
+                parser.error(f"--ckpt_path {error}")
+        elif config.run and any((Path(config.run) / "checkpoints").glob("*.ckpt")):
+            parser.error(f"--run {config.run} holds a run already; choose another, or go on with --resume")
         if predicting:  # rows are written in order, by one process
             config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
 
@@ -170,11 +170,13 @@ class WavspaCLI(LightningCLI):
             super().instantiate_classes()
             if self.subcommand == "fit" and config.init_from and not config.ckpt_path:
                 print(init_from(self.model, config.init_from))
-        except ValueError as error:
+        except CheckpointError as error:
+            self._parser(self.subcommand).error(str(error))
+        except (ValueError, MisconfigurationException) as error:
             # The parser wraps the message in the types it tried; what the constructor said is at the bottom.
             cause: BaseException = error
-            while cause.__cause__ or cause.__context__:
-                cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+            while below := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__):
+                cause = below
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
@@ -233,22 +235,6 @@ class WavspaCLI(LightningCLI):
         return config.data.class_path.split(".")[-1].lower(), model
 
 
-@contextmanager
-def _only_known_classes(active: bool) -> Iterator[None]:
-    """Lets configs name classes of this project and of Lightning only: importing a module can run code."""
-    if not active:
-        yield
-        return
-    settings = dict(parsing_settings)
-    jsonargparse.set_parsing_settings(
-        import_path_denylist=["*"], import_path_allowlist=["wavspa_lit", "datamodules", "lightning"]
-    )
-    try:
-        yield
-    finally:
-        parsing_settings.update(settings)
-
-
 def _as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
@@ -281,9 +267,9 @@ def main() -> None:
             run(["fit", *sys.argv[2:]], describing=True)
         else:
             run()
-    except (DataError, FloatingPointError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+    except (DataError, FloatingPointError, CheckpointError, MisconfigurationException) as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.exit(1 if isinstance(error, (DataError, FloatingPointError)) else 2)
     except SystemExit:
         _close_process_group()
         raise

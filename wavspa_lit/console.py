@@ -6,16 +6,24 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any, NoReturn
 
+import jsonargparse
+import lightning.pytorch.callbacks
+from jsonargparse._common import parsing_settings  # there is no public way to lift a restriction again
 from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
+from omegaconf.errors import OmegaConfBaseException
 
 import datamodules
+import wavspa_lit.callbacks
 import wavspa_lit.tasks
 from datamodules import SequenceDataModule
+from wavspa_lit.callbacks import EMA, StopEarly
 from wavspa_lit.tasks import Task
 
 ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai|`weights_only` was not set")
@@ -33,6 +41,12 @@ IRRELEVANT = (
 )
 
 UNKNOWN = re.compile(r"unrecognized arguments: --([\w.]+)|[Oo]ption '([\w.]+)'")
+LITERAL = re.compile(r"typing\.Literal\[([^\]]*)\]")
+# Names that other programs have for ours.
+OTHER_NAMES = {
+    **{"learning_rate": "lr", "seed": "seed_everything", "checkpoint": "ckpt_path", "depth": "layers"},
+    **{"epochs": "max_epochs", "steps": "max_steps", "gpus": "devices", "num_gpus": "devices"},
+}
 
 
 def quieten() -> None:
@@ -54,32 +68,83 @@ class ArgumentParser(LightningArgumentParser):
         """Reads a config in which `${data.n}` stands for `${data.init_args.n}`, and the same for the model."""
         return super()._load_config_parser_mode(SHORT_REFERENCE.sub(r"${\1.init_args.", content), *args, **kwargs)
 
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        """As jsonargparse does it; a reference that leads nowhere is an error like others."""
+        try:
+            return super().parse_args(*args, **kwargs)
+        except OmegaConfBaseException as error:
+            line = str(error).splitlines()[0].replace(".init_args", "")
+            self.error(f"{line}; a reference needs an argument of the chosen class")
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints the message and exits with status 2."""
-        line = _unknown_class(" ".join(message.split()))
+        line = shorten(" ".join(message.split()))
         sys.stderr.write(f"error: {line}{nearest(line)}\nSee `wavspa --help` and `wavspa fit --help`.\n")
         sys.exit(2)
 
 
-def _unknown_class(message: str) -> str:
-    """The message, or a shorter one if a class name is wrong."""
-    match = re.search(r'Parser key "(data|model)".*import path string: ([\w.]+) ', message)
-    if not match:
-        return message
-    base, folder = (SequenceDataModule, datamodules) if match[1] == "data" else (Task, wavspa_lit.tasks)
-    kinds = [kind for kind in vars(folder).values() if isinstance(kind, type) and issubclass(kind, base)]
-    names = sorted(kind.__name__ for kind in kinds if not inspect.isabstract(kind))
-    close = difflib.get_close_matches(match[2], names, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "."
-    return f"--{match[1]} {match[2]}: no such class{hint} Known: {', '.join(names)}"
+@contextmanager
+def known_classes_only(active: bool) -> Iterator[None]:
+    """Lets configs name classes of this project and of Lightning only: importing a module can run code."""
+    if not active:
+        yield
+        return
+    settings = dict(parsing_settings)
+    jsonargparse.set_parsing_settings(
+        import_path_denylist=["*"], import_path_allowlist=["wavspa_lit", "datamodules", "lightning"]
+    )
+    try:
+        yield
+    finally:
+        parsing_settings.update(settings)
+
+
+def shorten(message: str) -> str:
+    """What the parser means, without the types that it tried and the paths that it looked for."""
+    if match := re.search(r"Importing '([\w.]+)' is not allowed", message):
+        return f"{match[1]} is not a class of this project or of Lightning; with --trust it would be imported"
+    if match := re.search(r'Parser key "([\w.]+)": Unable to load config \'([^\']*)\'', message):
+        return f"{match[1]} {match[2]}: it has settings of its own, such as {match[1]}.kind"
+    if match := re.search(r'Parser key "(data|model|trainer\.callbacks)".*import path string: ([\w.]+) ', message):
+        return _unknown_class(match[1], match[2])
+    if match := re.search(r"module '(wavspa_lit\.callbacks|lightning\S*callbacks)' has no attribute '(\w+)'", message):
+        return _unknown_class("trainer.callbacks", match[2])
+    if match := re.search(r'Parser key "([\w.]+)":.* Errors: (.*) Given value type: .*Given value: (.*)$', message):
+        names = list(dict.fromkeys(re.findall(r"[\w-]+", " ".join(LITERAL.findall(match[2])))))
+        if names:
+            return f"{match[1]} {match[3]}{_did_you_mean(match[3], names)} Known: {', '.join(names)}"
+        kinds = [kind for kind in re.findall(r"<class '([\w.]+)'>", match[2]) if kind != "NoneType"]
+        if kinds and "class_path" not in match[2]:
+            return f"{match[1]} {match[3]}: expected {' or '.join(kind.split('.')[-1] for kind in kinds)}"
+    return message
+
+
+def _did_you_mean(name: str, known: Iterable[str], end: str = ".") -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else end
+
+
+def _unknown_class(option: str, name: str) -> str:
+    """Says which classes an option takes."""
+    if option == "trainer.callbacks":
+        names = sorted({*wavspa_lit.callbacks.__all__, *lightning.pytorch.callbacks.__all__})
+    else:
+        base, folder = (SequenceDataModule, datamodules) if option == "data" else (Task, wavspa_lit.tasks)
+        kinds = [kind for kind in vars(folder).values() if isinstance(kind, type) and issubclass(kind, base)]
+        names = sorted(kind.__name__ for kind in kinds if not inspect.isabstract(kind))
+    known = "" if option == "trainer.callbacks" else f" Known: {', '.join(names)}"
+    return f"--{option} {name}: no such class{_did_you_mean(name, names)}{known}"
 
 
 def nearest(message: str) -> str:
     """A hint at the known option that is most like the one that an error calls unknown; nothing if none is."""
     match = UNKNOWN.search(message)
     if not match:
-        return ""
+        word = re.search(r"unrecognized arguments: ([^-\s]\S*)", message)
+        return f"; {word[1]} is not an option: a config is given with -c, a run with --run" if word else ""
     unknown = (match[1] or match[2]).replace("init_args.", "")
+    front, dot, last = unknown.rpartition(".")
+    unknown = f"{front}{dot}{OTHER_NAMES.get(last, last)}"
     known = sorted(set(_options()))
     ends = {name: name.removeprefix("model.") if unknown.startswith("encoder") else name for name in known}
     if "." not in unknown:
@@ -92,7 +157,12 @@ def nearest(message: str) -> str:
 def _options() -> Iterator[str]:
     """The options of the trainer, of every task and of every data module."""
     yield from ("run", "resume", "init_from", "compile", "inputs", "output", "length", "trust", "ckpt_path")
+    yield from ("config", "print_config", "seed_everything")
     yield from _parameters(Trainer, "trainer")
+    for name in ("best_checkpoint", "last_checkpoint"):
+        yield from _parameters(ModelCheckpoint, name)
+    for kind in (EMA, StopEarly):
+        yield from _parameters(kind, "trainer.callbacks")
     for folder, group in ((wavspa_lit.tasks, "model"), (datamodules, "data")):
         for kind in vars(folder).values():
             if isinstance(kind, type):

@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import pickle
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,11 +9,11 @@ import numpy
 import PIL.Image
 import pytest
 import torch
-import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import wavspa_lit.__main__ as entry
 from wavspa_lit.cli import run
+from wavspa_lit.reporting.runs import latest_run, new_run
 
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 LEGO = [
@@ -78,6 +75,43 @@ def test_changed_optimiser_settings_are_reported(lego):
     lego("--trainer.max_steps", "3", "--run", "r")
     with pytest.warns(UserWarning, match=r"optimizer.lr: 0.0005 .*the checkpoint's value stays"):
         lego("--trainer.max_steps", "4", "--run", "r", "--resume", "--model.optimizer.lr", "0.1")
+
+
+def test_later_checkpoints_keep_the_learning_rate_that_was_trained_with(lego):
+    lego("--trainer.max_steps", "2", "--run", "r")
+    for steps in ("3", "4"):
+        with pytest.warns(UserWarning, match=r"optimizer.lr: 0.0005 in the checkpoint, 0.1 now"):
+            lego("--trainer.max_steps", steps, "--run", "r", "--resume", "--model.optimizer.lr", "0.1")
+
+
+def test_a_longer_training_is_said_to_change_the_schedule(lego, recwarn):
+    options = ("--run", "r", "--model.optimizer.warmup_steps", "1")
+    lego("--trainer.max_steps", "4", *options)
+    lego("--trainer.max_steps", "4", "--resume", *options)
+    assert not [w for w in recwarn if "another schedule" in str(w.message)]
+    with pytest.warns(UserWarning, match="the learning rate was to be 0 and is 0.000"):
+        lego("--trainer.max_steps", "8", "--resume", *options)
+
+
+def test_a_run_without_a_checkpoint_can_be_started_again(lego, tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "config.yaml").touch()  # so a job leaves it that is killed before its first validation
+    assert lego("--trainer.max_steps", "1", "--run", "r").trainer.global_step == 1
+
+
+def test_a_resumed_warm_start_no_longer_needs_its_source(lego, tmp_path):
+    lego("--trainer.max_steps", "1", "--run", "first")
+    lego("--trainer.max_steps", "1", "--run", "second", "--init_from", "first/checkpoints/last.ckpt")
+    (tmp_path / "first").rename(tmp_path / "elsewhere")
+    assert run(["fit", "--run", "second", "--resume", "--trainer.max_steps", "2"]).trainer.global_step == 2
+
+
+def test_runs_are_numbered_after_those_that_are_left(tmp_path):
+    for name in ("ada", "ada-3", "ada-bad", "adaptive-7"):
+        (tmp_path / "runs" / "lego" / name).mkdir(parents=True)
+    assert latest_run("lego", "ada") == Path("runs/lego/ada-3")
+    assert new_run("lego", "ada") == Path("runs/lego/ada-4")
+    assert latest_run("lego", "other") is None and new_run("lego", "other") == Path("runs/lego/other")
 
 
 def test_a_warm_start_takes_weights_only(lego, tmp_path, capsys):
@@ -162,41 +196,6 @@ def test_pretraining_and_fine_tuning(task, configs, capsys):
     assert f"Took {encoder} of {encoder + head} parameters" in capsys.readouterr().out
 
 
-class Malicious:
-    def __reduce__(self):
-        return os.mkdir, (str(Path.cwd() / "owned"),)
-
-
-@pytest.mark.parametrize("flag", ["--ckpt_path", "--init_from"])
-def test_a_malicious_checkpoint_runs_nothing(lego, flag, tmp_path, configs):
-    evil = tmp_path / "evil" / "checkpoints" / "last.ckpt"
-    evil.parent.mkdir(parents=True)
-    torch.save({"state_dict": Malicious(), "pytorch-lightning_version": "2.6.6"}, evil)
-    with pytest.raises((pickle.UnpicklingError, SystemExit)):
-        lego(flag, str(evil), "--trainer.max_steps", "1")
-    assert not (tmp_path / "owned").exists()
-    with pytest.raises(pickle.UnpicklingError):
-        run(["test", "-c", str(configs / "lego.yaml"), *LEGO, "--ckpt_path", str(evil)])
-    assert not (tmp_path / "owned").exists()
-
-
-def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_path, capsys, monkeypatch):
-    (tmp_path / "evil.py").write_text(
-        f"open('{tmp_path}/owned', 'w')\nfrom lightning import Callback\nclass Bad(Callback): pass\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    lego("--run", "r", "--trainer.max_steps", "1")
-    file = tmp_path / "r" / "config.yaml"
-    config = yaml.safe_load(file.read_text())
-    config["trainer"]["callbacks"] = [{"class_path": "evil.Bad"}]
-    file.write_text(yaml.safe_dump(config))
-    test = ["test", "--ckpt_path", "r/checkpoints/last.ckpt"]
-    assert "evil" in refused(capsys, *test)
-    assert not (tmp_path / "owned").exists()
-    run([*test, "--trust"])
-    assert (tmp_path / "owned").exists()
-
-
 @pytest.mark.parametrize("kind", ["tsv", "jsonl", "png"])
 def test_predictions_for_own_files(kind, configs, tmp_path):
     task = "image" if kind == "png" else "text"
@@ -254,35 +253,3 @@ def test_lists(monkeypatch, capsys, lego):
         "runs/mine/checkpoints/last.ckpt",
     ):
         assert part in text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--model.encoder.dimm", "3"], "did you mean --model.encoder.dim?"),
-        (["--data.btach_size", "3"], "did you mean --data.batch_size?"),
-        (["--trainer.max_step", "3"], "did you mean --trainer.max_steps?"),
-        (["--data", "Leggo"], "no such class; did you mean Lego?"),
-        (["--model.encoder.dim", "wide"], "Got value: wide"),
-        (["--resume", "--ckpt_path", "x.ckpt"], "leave out one of"),
-        (["--inputs", "x.tsv"], "--inputs is not for wavspa fit"),
-    ],
-)
-def test_mistakes_get_a_line_with_the_nearest_name(arguments, message, configs, capsys):
-    error = refused(capsys, "fit", "-c", str(configs / "lego.yaml"), *arguments)
-    assert message in error.splitlines()[0]
-
-
-def test_unknown_commands_and_help_need_no_heavy_imports():
-    code = """
-import sys
-import wavspa_lit.__main__ as entry
-try:
-    entry.main()
-finally:
-    assert "torch" not in sys.modules
-"""
-    shown = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
-    assert "wavspa fit" in shown.stdout
-    wrong = subprocess.run([sys.executable, "-c", code, "fti"], capture_output=True, text=True, check=False)
-    assert wrong.returncode == 2 and "did you mean fit?" in wrong.stderr

@@ -1,23 +1,32 @@
 """Sharded parameters (the mechanism of FSDP, here on two CPU processes) train to what one process trains to."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from wavspa_lit.callbacks import EMA
 
 sys.path.insert(0, str(Path(__file__).parent))
+from fsdp_training import Shards
 from sharded_training import build, train
 
-SCRIPT = Path(__file__).with_name("sharded_training.py")
+HERE = Path(__file__).parent
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["adaptive", "orthogonal", "adaptive_lifting"])
 def test_sharded_weights_load_into_one_process(kind, tmp_path):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*launcher, str(SCRIPT), kind, str(tmp_path / "whole.pt")], check=True, timeout=300)
+    subprocess.run(
+        [*launcher, str(HERE / "sharded_training.py"), kind, str(tmp_path / "whole.pt")], check=True, timeout=300
+    )
     sharded = torch.load(tmp_path / "whole.pt", weights_only=True)
     alone = build(kind)
     losses = train(alone, 0, 1)
@@ -28,3 +37,28 @@ def test_sharded_weights_load_into_one_process(kind, tmp_path):
         torch.testing.assert_close(value, expected, rtol=0, atol=2e-3, msg=name)
     tokens = torch.randint(1, 11, (2, 24))
     torch.testing.assert_close(loaded["encoder"](tokens)[0], alone["encoder"](tokens)[0], rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.slow
+def test_the_reports_of_a_sharded_training_are_those_of_one_process(tmp_path):
+    """Gradient norms, pictures of filters and counts of parameters need more than a process's own share."""
+    reports, errors = [], []
+    for devices in (1, 2):
+        folder = tmp_path / str(devices)
+        subprocess.run([sys.executable, str(HERE / "fsdp_training.py"), str(devices), str(folder)], check=True)
+        reports.append(json.loads((folder / "results.json").read_text())["fit"])
+        (file,) = folder.glob("events.out.tfevents.*")
+        events = EventAccumulator(str(file)).Reload()
+        errors.append([e.value for e in events.Scalars("wavelet/reconstruction_error/encoder.blocks.0.space.bank")])
+    alone, shared = (
+        {k: v for k, v in r.items() if k.startswith("val/") or k in ("parameters", "train/gradient_norm")}
+        for r in reports
+    )
+    assert len(alone) > 8 and shared == pytest.approx(alone, rel=1e-4)
+    assert len(errors[0]) == 2 and errors[1] == pytest.approx(errors[0], rel=1e-3)
+
+
+def test_averages_of_sharded_parameters_are_refused():
+    trainer = Trainer(accelerator="cpu", devices=1, strategy=Shards(), logger=False)
+    with pytest.raises(MisconfigurationException, match="leave it out"):
+        EMA().setup(trainer, torch.nn.Identity(), "fit")

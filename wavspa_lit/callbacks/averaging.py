@@ -4,12 +4,14 @@ from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 
 class EMA(EMAWeightAveraging):
     """Keeps an exponential moving average of the weights, validates and tests with it, and stores both.
 
-    Checkpoints hold the average as `state_dict`. Does not work with sharded strategies.
+    Checkpoints hold the average as `state_dict`. Sharded strategies are refused.
 
     Args:
         decay: Share of the average that stays at each optimiser step.
@@ -20,6 +22,12 @@ class EMA(EMAWeightAveraging):
             raise ValueError(f"EMA.decay must lie in [0, 1), got {decay}")
         super().__init__(decay=decay)
         self._swapped = False
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Copies the model; raises MisconfigurationException where a process has only a part of it."""
+        if isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy)):
+            raise MisconfigurationException("EMA needs whole parameters: leave it out, or use --trainer.strategy ddp")
+        super().setup(trainer, pl_module, stage)
 
     def _swap_models(self, pl_module: LightningModule) -> None:
         super()._swap_models(pl_module)

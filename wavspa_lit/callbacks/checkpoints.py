@@ -10,6 +10,7 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -68,7 +69,7 @@ class LastCheckpoint(ModelCheckpoint):
             trainer.save_checkpoint(self.path)
         finally:
             self._loops = None
-        print(f"Saved {self.path} at step {self._step}; continue with --ckpt_path or --resume")
+        rank_zero_only(print)(f"Saved {self.path} at step {self._step}; continue with --ckpt_path or --resume")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Makes every checkpoint one of a complete optimiser step, and due validations due again.

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 
 class NaNGuard(Callback):
@@ -58,5 +59,9 @@ class StopEarly(EarlyStopping):
         self.min_steps = min_steps
 
     def _run_early_stopping_check(self, trainer: Trainer) -> None:
-        if trainer.global_step >= self.min_steps:
-            super()._run_early_stopping_check(trainer)
+        if trainer.global_step < self.min_steps:
+            return
+        if self.monitor not in trainer.callback_metrics and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            known = ", ".join(sorted(trainer.callback_metrics))
+            raise MisconfigurationException(f"StopEarly.monitor={self.monitor}: no such metric; logged are {known}")
+        super()._run_early_stopping_check(trainer)

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.throughput import get_available_flops
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
+from wavspa_lit.callbacks.sharding import is_sharded, whole_parameters
 from wavspa_lit.nn.cost import forward_flops
 
 
@@ -19,7 +19,10 @@ class GradientNorm(Callback):
         """Logs at the steps at which other values are logged."""
         if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
-            pl_module.log("train/gradient_norm", torch.nn.utils.get_total_norm(gradients))
+            norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
+            if is_sharded(trainer):
+                norm = trainer.strategy.reduce(norm**2, reduce_op="sum").sqrt()
+            pl_module.log("train/gradient_norm", norm)
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> int | None:
@@ -51,10 +54,10 @@ class Throughput(Callback):
         if trainer.strategy.root_device.type == "cuda":
             dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
             self._peak = peak_flops(trainer.strategy.root_device, dtype)
-        whole = not any(isinstance(p, DTensor) for p in pl_module.parameters())
-        if self._peak and whole:
+        if self._peak:
             length = trainer.datamodule.max_length  # type: ignore[attr-defined]
-            self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
+            with whole_parameters(trainer):
+                self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Starts the clock."""

@@ -40,9 +40,9 @@ class PredictionTable(BasePredictionWriter):
         self, trainer: Trainer, pl_module: LightningModule, predictions: Sequence[Any], batch_indices: Sequence[Any]
     ) -> None:
         """Writes the table."""
-        folder = trainer.log_dir
-        assert folder is not None
-        path = Path(self.output or Path(folder) / "predictions.csv")
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        path = Path(self.output or Path(trainer.default_root_dir) / "predictions.csv")
         path.parent.mkdir(parents=True, exist_ok=True)
         names = getattr(trainer.datamodule, "input_names", None)  # type: ignore[attr-defined]
         rows = list(_answers(predictions) if names is None else _named(predictions, names))

@@ -17,6 +17,11 @@ class Results(Callback):
     def __init__(self) -> None:
         self._started = 0.0
         self._seconds_before = 0.0
+        self._parameters = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Counts the parameters while they are whole: FSDP cuts them up."""
+        self._parameters = sum(p.numel() for p in pl_module.parameters())
 
     def state_dict(self) -> dict[str, float]:
         """Seconds of training so far."""
@@ -37,7 +42,6 @@ class Results(Callback):
         """Writes steps, epochs, seconds and parameters of the training."""
         self._write(
             trainer,
-            pl_module,
             "fit",
             steps=trainer.global_step,
             epochs=trainer.current_epoch,
@@ -47,19 +51,18 @@ class Results(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa validate`."""
         if trainer.state.fn == "validate":
-            self._write(trainer, pl_module, "validate", checkpoint=str(trainer.ckpt_path))
+            self._write(trainer, "validate", checkpoint=str(trainer.ckpt_path))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa test`."""
         facts: dict[str, Any] = {"checkpoint": str(trainer.ckpt_path)}
         if values := pl_module.hparams.get("group_values"):
             facts["trained_values"] = [values[index] for index in pl_module.hparams["trained_groups"]]
-        self._write(trainer, pl_module, "test", **facts)
+        self._write(trainer, "test", **facts)
 
-    def _write(self, trainer: Trainer, pl_module: LightningModule, stage: str, **facts: Any) -> None:
+    def _write(self, trainer: Trainer, stage: str, **facts: Any) -> None:
         folder = trainer.log_dir  # a collective: every rank has to ask
         if trainer.fast_dev_run or not trainer.is_global_zero or folder is None:  # type: ignore[attr-defined]
             return
-        parameters = sum(p.numel() for p in pl_module.parameters())
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        write_results(folder, stage, {"parameters": parameters, **facts, **metrics})
+        write_results(folder, stage, {"parameters": self._parameters, **facts, **metrics})

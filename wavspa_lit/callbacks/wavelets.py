@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import nn
 
+from wavspa_lit.callbacks.sharding import whole_parameters
 from wavspa_lit.wavelets import FilterBank
 
 
@@ -20,10 +21,11 @@ class WaveletMonitor(Callback):
         logger = trainer.logger
         if trainer.sanity_checking or trainer.state.fn != "fit" or not isinstance(logger, TensorBoardLogger):
             return
-        for name, bank in filter_banks(pl_module).items():
-            error = float(bank.reconstruction_error())
-            logger.experiment.add_scalar(f"wavelet/reconstruction_error/{name}", error, trainer.global_step)
-            logger.experiment.add_figure(f"wavelet/response/{name}", draw_responses(bank), trainer.global_step)
+        with whole_parameters(trainer):
+            for name, bank in filter_banks(pl_module).items():
+                error = float(bank.reconstruction_error())
+                logger.experiment.add_scalar(f"wavelet/reconstruction_error/{name}", error, trainer.global_step)
+                logger.experiment.add_figure(f"wavelet/response/{name}", draw_responses(bank), trainer.global_step)
 
 
 def filter_banks(module: nn.Module) -> dict[str, FilterBank]:

@@ -1,6 +1,7 @@
 """A run directory is self-contained: config.yaml, checkpoints/{best,last}.ckpt, TensorBoard events, results.json."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,21 @@ def run_of(checkpoint: str | Path) -> Path:
 
 
 def new_run(task: str, model: str) -> Path:
-    """An unused directory `runs/{task}/{model}`, with `-2`, `-3`, ... behind it where that is taken."""
-    path, number = RUNS / task / model, 1
-    while path.exists():
-        number += 1
-        path = RUNS / task / f"{model}-{number}"
-    return path
+    """An unused directory `runs/{task}/{model}`, or that with `-2`, `-3`, ... behind it, after all that there are."""
+    number = max(_runs(task, model), default=0) + 1
+    return RUNS / task / (model if number == 1 else f"{model}-{number}")
 
 
 def latest_run(task: str, model: str) -> Path | None:
     """The directory that `new_run` gave out last; None if it never did."""
-    path, latest, number = RUNS / task / model, None, 1
-    while path.exists():
-        latest, number = path, number + 1
-        path = RUNS / task / f"{model}-{number}"
-    return latest
+    runs = _runs(task, model)
+    return runs[max(runs)] if runs else None
+
+
+def _runs(task: str, model: str) -> dict[int, Path]:
+    """The directories that `new_run` gave out and that are still there, by their number."""
+    matches = {path: re.fullmatch(rf"{re.escape(model)}(?:-(\d+))?", path.name) for path in (RUNS / task).glob("*")}
+    return {int(match[1] or 1): path for path, match in matches.items() if match}
 
 
 def write_results(run: str | Path, stage: str, results: dict[str, Any]) -> Path:

@@ -1,5 +1,6 @@
 """The abstract task: one step shared by training, validation and test; optimiser; plain hyper-parameters."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -11,10 +12,12 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.optim.lr_scheduler import LambdaLR
 
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
 from wavspa_lit.tasks.metrics import IGNORED, Scores
+from wavspa_lit.tasks.transfer import CheckpointError
 from wavspa_lit.wavelets import FilterBank
 
 Batch = dict[str, Tensor]
@@ -150,22 +153,38 @@ class Task(LightningModule, ABC):
         """Compares the settings of a checkpoint with those given, before its weights are loaded.
 
         Raises:
-            ValueError: If the weights are of another model; names the settings.
+            CheckpointError: If the weights are of another model; names the settings.
         """
-        saved = checkpoint.get("hyper_parameters", {})
-        for name in ("encoder", "vocab_size", "num_classes", "max_length"):
-            changed = differences(saved.get(name), self.hparams[name], name)
-            weights = checkpoint["state_dict"]
-            fits = all(name in weights and weights[name].shape == p.shape for name, p in self.named_parameters())
-            if changed and not fits:
-                raise ValueError(f"the checkpoint is of another model: {'; '.join(changed)}")
+        saved, weights = checkpoint.get("hyper_parameters", {}), checkpoint.get("state_dict")
+        if weights is not None:  # FSDP has loaded them already
+            own = {name: value.shape for name, value in self.state_dict().items()}
+            wrong = [name for name in own | weights if name not in weights or own.get(name) != weights[name].shape]
+            names = ("encoder", "vocab_size", "num_classes", "max_length")
+            changed = [text for name in names for text in differences(saved.get(name), self.hparams[name], name)]
+            if wrong:
+                found = "; ".join(changed) or f"{wrong[0]} is missing, unknown or of another shape"
+                raise CheckpointError(f"the checkpoint is of another model: {found}")
         if self._trainer is not None and self.trainer.training:
             for change in differences(saved.get("optimizer"), self.hparams["optimizer"], "optimizer"):
-                kept = change.split(":")[0].split(".")[-1] in ("lr", "weight_decay", "beta1", "beta2", "eps")
-                effect = (
-                    "the checkpoint's value stays; use --init_from to start anew" if kept else "the new value holds"
-                )
+                name = change.split(":")[0].split(".")[-1]
+                effect = "the new value holds"
+                if name in ("lr", "weight_decay", "beta1", "beta2", "eps"):
+                    self.hparams["optimizer"][name] = saved["optimizer"][name]  # what later checkpoints are to say
+                    effect = "the checkpoint's value stays; use --init_from to start anew"
                 rank_zero_warn(f"resuming with a changed setting, {change}: {effect}")
+
+    def on_train_start(self) -> None:
+        """Says so if a resumed training goes on with another learning rate, for which a longer training is enough."""
+        scheduler = self.lr_schedulers()
+        if not isinstance(scheduler, LambdaLR):
+            return
+        before = scheduler.get_last_lr()[0]
+        now = scheduler.base_lrs[0] * scheduler.lr_lambdas[0](scheduler.last_epoch)
+        if not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-12):
+            rank_zero_warn(
+                f"resuming with another schedule: the learning rate was to be {before:.3g} and is {now:.3g} now; "
+                "its length is trainer.max_steps, unless model.optimizer.total_steps is given"
+            )
 
     def configure_gradient_clipping(
         self,
@@ -190,7 +209,7 @@ class Task(LightningModule, ABC):
             eps=config.eps,
         )
         total = config.total_steps or int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
+        scheduler = LambdaLR(
             optimizer,
             lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total, config.cycle_steps),
         )

@@ -73,10 +73,11 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], A
     try:
         arrays = build(partial)
         for name, array in arrays.items():
-            if isinstance(array, numpy.memmap) and Path(str(array.filename)) == partial / f"{name}.npy":
+            file = partial / f"{name}.npy"
+            if not file.exists():
+                numpy.save(file, array)
+            elif isinstance(array, numpy.memmap):
                 array.flush()
-            else:
-                numpy.save(partial / f"{name}.npy", array)
         marks = {name: _mark(partial / f"{name}.npy") for name in arrays}
         (partial / "entry.json").write_text(json.dumps({"key": json.loads(text), "files": marks}, indent=2))
         partial.chmod(0o755)  # mkdtemp keeps others out, but data folders are shared

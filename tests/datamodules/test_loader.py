@@ -4,7 +4,7 @@ import numpy
 import pytest
 import torch
 
-from datamodules.cache import cached
+from datamodules.cache import GrowingArray, cached
 from datamodules.loader import IGNORED, EpochBatches, ResumableLoader
 from datamodules.packed import PackedDataset
 
@@ -122,6 +122,19 @@ def test_cache_builds_once(tmp_path):
     assert len(calls) == 1
     cached(tmp_path, {"k": 2}, build)
     assert len(calls) == 2
+
+
+def test_maps_that_a_build_laid_are_kept_below_relative_folders(tmp_path, monkeypatch):
+    def build(folder):
+        images = numpy.lib.format.open_memmap(folder / "images.npy", "w+", numpy.uint8, (10_000,))
+        images[:] = 7
+        tokens = GrowingArray(folder / "tokens.npy", numpy.uint8)
+        tokens.append(bytes([9] * 10_000))
+        return {"images": images, "tokens": tokens.close()}
+
+    monkeypatch.chdir(tmp_path)
+    arrays = cached("data", {"k": 1}, build)
+    assert {name: array.tolist() for name, array in arrays.items()} == {"images": [7] * 10_000, "tokens": [9] * 10_000}
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "list", "other key", "no folder"])

@@ -88,6 +88,7 @@ class ArenaDataModule(SequenceDataModule):
         self.root, self.source, self.protocol, self.augment = Path(root), source, protocol, augment
         self.padding, self.mirrors = padding, tuple(mirrors)
         self.bucketed = padding == "bucket"
+        self._stamps: dict[Path, dict[str, Any]] = {}
 
     @property
     def task_name(self) -> str:
@@ -229,7 +230,10 @@ class ArenaDataModule(SequenceDataModule):
         """All that the arrays of a part depend on, as plain data."""
         if files is None:
             return self.generated_key(part)
-        return {"source": f"{self.task_name} files", "version": 2, "part": part} | stamp(files[part]) | self.read_key()
+        if files[part] not in self._stamps:  # a release has 200,000 files, and network disks are slow
+            self._stamps[files[part]] = stamp(files[part])
+        key = {"source": f"{self.task_name} files", "version": 2, "part": part}
+        return key | self._stamps[files[part]] | self.read_key()
 
     def is_cached(self, files: dict[str, Path] | None) -> bool:
         """Whether the cache holds the examples with these settings."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+
+from datamodules.errors import DataError
+
+STALE = 7 * 24 * 3600
+"""Seconds after which an entry that is still being built is taken for abandoned."""
 
 Arrays = Mapping[str, numpy.ndarray]
 
@@ -59,24 +65,50 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], A
     Returns:
         The arrays as read-only memory maps. A damaged entry is rebuilt with a warning. Nothing partial is ever opened:
         an entry is written under another name and renamed when complete.
+
+    Raises:
+        DataError: If the entry cannot be written, such as for want of room or of the right to.
     """
     text = json.dumps(dict(key), sort_keys=True)
-    entry = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:16]
+    entry = entry_of(folder, key)
     if entry.exists():
         try:
             return _open(entry, text)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             warnings.warn(f"the cache {entry} is damaged ({error}); building it again", stacklevel=2)
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    try:
+        return _build(entry, text, build)
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"cannot build the cache {entry} ({error}); make room, or let data.root be a folder of your own with links "
+            "to the files"
+        ) from error
+
+
+def entry_of(folder: str | Path, key: Mapping[str, Any]) -> Path:
+    """Where the arrays with this key are kept."""
+    text = json.dumps(dict(key), sort_keys=True)
+    return Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _build(entry: Path, text: str, build: Callable[[Path], Arrays]) -> dict[str, numpy.ndarray]:
+    if entry.exists():  # damaged; another process may be removing it, too
+        shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
     entry.parent.mkdir(parents=True, exist_ok=True)
+    for left in entry.parent.glob(f"{entry.name}.*"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", dir=entry.parent))
     try:
         arrays = build(partial)
         for name, array in arrays.items():
-            if isinstance(array, numpy.memmap) and Path(str(array.filename)) == partial / f"{name}.npy":
+            file = partial / f"{name}.npy"
+            if not file.exists():
+                numpy.save(file, array)
+            elif isinstance(array, numpy.memmap):
                 array.flush()
-            else:
-                numpy.save(partial / f"{name}.npy", array)
         marks = {name: _mark(partial / f"{name}.npy") for name in arrays}
         (partial / "entry.json").write_text(json.dumps({"key": json.loads(text), "files": marks}, indent=2))
         partial.chmod(0o755)  # mkdtemp keeps others out, but data folders are shared

@@ -82,20 +82,25 @@ def write(task: str, data: ArenaDataModule) -> int:
 
 def info(task: str, data: ArenaDataModule) -> int:
     """Prints where the data come from and what the splits hold."""
-    source = data.source
-    if source != "generate":
-        files = data.locate()
-        if files is None and not (source == "auto" and data.own_generator):
-            raise MissingData(f"{data.missing()}. {data.ways_out()}")
-        print(f"{task}: {_where(files)}")
-    else:
+    files = None if data.source == "generate" else data.locate()
+    archive = data.local_archive()
+    if data.source == "generate":
         print(f"{task}: generated" + ("" if data.own_generator else ", a synthetic stand-in"))
+    elif files is None and archive:
+        print(f"{task}: {archive}, not unpacked; `wavspa data prepare {task}` does it")
+        return 0
+    elif files is None and not (data.source == "auto" and data.own_generator):
+        raise MissingData(f"{data.missing()}. {data.ways_out()}")
+    else:
+        print(f"{task}: {_where(files)}")
     print(f"vocabulary {data.vocab_size}, classes {data.num_classes}, at most {data.max_length} tokens")
     size = sum(file.stat().st_size for file in data.cache.rglob("*") if file.is_file())
+    ready = data.is_cached(files)
     print(
-        f"cache {data.cache}: {size / 2**20:.1f} MiB" + ("" if size else f"; fill it with `wavspa data prepare {task}`")
+        f"cache {data.cache}: {size / 2**20:.1f} MiB"
+        + ("" if ready else f"; `wavspa data prepare {task}` adds the examples with these settings")
     )
-    if size:
+    if ready:
         for split in SPLITS:
             print(f"{split:>5}: {describe(data.dataset(split))}")
     return 0

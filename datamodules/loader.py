@@ -118,6 +118,8 @@ class ResumableLoader:
     """Batches of a dataset; its state is the number of examples that all ranks have seen in this epoch.
 
     A run can therefore resume with another batch size or number of ranks: the order stays, and so does the place in it.
+    The order of bucketed batches depends on their size, though: then the rest of the epoch has another order, in which
+    some examples come again.
 
     It wraps a DataLoader rather than being one, because Lightning takes DataLoaders apart and builds them anew, to put
     in samplers of its own. This one shares the examples among the ranks itself.

@@ -2,14 +2,14 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy
 
 from datamodules.base import SequenceDataModule, Split
-from datamodules.cache import Arrays, cached
+from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError, MissingData
 from datamodules.inputs import Record, read_records
 from datamodules.loader import BatchDataset, ResumableLoader
@@ -37,9 +37,9 @@ class ArenaDataModule(SequenceDataModule):
 
     Args:
         root: Folder of the source data, in any known layout, and of the caches and downloads.
-        source: files: read them below root. download: get them first. generate: make the examples here, with the task's
-            own generator if it has one, otherwise a synthetic stand-in for trying things out. auto: files if they are
-            there, else the task's own generator, else download.
+        source: files: read them below root, or unpack the archive that lies there. download: get it first. generate:
+            make the examples here, with the task's own generator if it has one, otherwise a synthetic stand-in for
+            trying things out. auto: files if they are there, else the task's own generator, else download.
         protocol: holdout: a validation split that is never tested on. lra: the split of the literature, and no
             augmentation.
         augment: Change training examples in ways that keep their labels.
@@ -88,6 +88,7 @@ class ArenaDataModule(SequenceDataModule):
         self.root, self.source, self.protocol, self.augment = Path(root), source, protocol, augment
         self.padding, self.mirrors = padding, tuple(mirrors)
         self.bucketed = padding == "bucket"
+        self._stamps: dict[Path, dict[str, Any]] = {}
 
     @property
     def task_name(self) -> str:
@@ -111,6 +112,19 @@ class ArenaDataModule(SequenceDataModule):
         Raises:
             MissingData: If some are missing beside the others.
         """
+
+    def all_there(self, paths: Collection[Path]) -> bool:
+        """Whether all of these exist; for `found`.
+
+        Raises:
+            MissingData: If only some do.
+        """
+        missing = [path for path in paths if not path.exists()]
+        if not missing:
+            return True
+        if len(missing) < len(paths):
+            raise MissingData(f"missing beside the others: {', '.join(map(str, missing))}. {self.ways_out()}")
+        return False
 
     @abstractmethod
     def read(self, part: str, files: Path, folder: Path) -> Arrays:
@@ -175,19 +189,20 @@ class ArenaDataModule(SequenceDataModule):
         return None
 
     def files(self) -> dict[str, Path] | None:
-        """The files of each part, downloaded if need be; None if the data are to be generated.
+        """The files of each part, unpacked or downloaded if need be; None if the data are to be generated.
 
         Raises:
             MissingData: If there are none, and none to be had.
         """
         if self.source == "generate":
             return None
-        files = self.locate()
-        if files is None and self.source == "files":
+        if files := self.locate():
+            return files
+        if archive := self.local_archive():
+            return self.unpack(archive)
+        if self.source == "files":
             raise MissingData(f"{self.missing()}. {self.ways_out()}")
-        if files is None and (self.source == "download" or not self.own_generator):
-            return self.download()
-        return files
+        return self.download() if self.source == "download" or not self.own_generator else None
 
     def prepare_data(self) -> None:
         """Reads, generates or downloads all splits into the cache, once."""
@@ -203,30 +218,51 @@ class ArenaDataModule(SequenceDataModule):
 
     def arrays(self, part: str, files: dict[str, Path] | None) -> dict[str, numpy.ndarray]:
         """The packed arrays of a part, built if need be."""
+        key = self.key(part, files)
         if files is not None:
-            key = {"source": f"{self.task_name} files", "version": 2, "part": part}
-            key |= stamp(files[part]) | self.read_key()
             return cached(self.cache, key, lambda folder: self.read(part, files[part], folder))
         if not self.own_generator:
             text = f"{type(self).__name__}: a synthetic stand-in for trying things out, not the benchmark's data"
             warnings.warn(text, stacklevel=2)
-        return cached(self.cache, self.generated_key(part), lambda folder: self.generate(part, folder))
+        return cached(self.cache, key, lambda folder: self.generate(part, folder))
+
+    def key(self, part: str, files: dict[str, Path] | None) -> dict[str, Any]:
+        """All that the arrays of a part depend on, as plain data."""
+        if files is None:
+            return self.generated_key(part)
+        if files[part] not in self._stamps:  # a release has 200,000 files, and network disks are slow
+            self._stamps[files[part]] = stamp(files[part])
+        key = {"source": f"{self.task_name} files", "version": 2, "part": part}
+        return key | self._stamps[files[part]] | self.read_key()
+
+    def is_cached(self, files: dict[str, Path] | None) -> bool:
+        """Whether the cache holds the examples with these settings."""
+        parts = files or (self.part("test", generated=True)[0],)
+        return all(entry_of(self.cache, self.key(part, files)).is_dir() for part in parts)
 
     def read_key(self) -> dict[str, Any]:
         """The settings that `read` depends on, as plain data."""
         return {}
 
     def download(self) -> dict[str, Path]:
-        """Gets and extracts the archive, and locates its files."""
+        """Gets the archive and unpacks it."""
         try:
             file = fetch(self.archive, self.root / "downloads", self.mirrors)
         except DataError as error:
             raise MissingData(f"{self.missing()}, and {error}. {self.ways_out()}") from error
-        extract(file, self.root / "downloads" / self.task_name, self.wanted)
-        files = self.locate()
-        if files is None:
-            raise MissingData(f"{file} does not hold {self.expected}. {self.ways_out()}")
-        return files
+        return self.unpack(file)
+
+    def local_archive(self) -> Path | None:
+        """The archive, if it is there already."""
+        files = (self.root / self.archive.name, self.root / "downloads" / self.archive.name)
+        return next((file for file in files if file.is_file()), None)
+
+    def unpack(self, archive: Path) -> dict[str, Path]:
+        """Extracts the task's files, and locates them."""
+        extract(archive, self.root / "downloads" / self.task_name, self.wanted)
+        if files := self.locate():
+            return files
+        raise MissingData(f"{archive} does not hold {self.expected}. {self.ways_out()}")
 
     def missing(self) -> str:
         """What was not found, and where it was looked for."""
@@ -237,8 +273,9 @@ class ArenaDataModule(SequenceDataModule):
         """What a user without data can do."""
         kind = "generated data" if self.own_generator else "a synthetic stand-in"
         return (
-            f"Three ways out: data.root, the folder that holds them; data.source=download ({self.archive.url}, "
-            f"{self.archive.size}, or another address in data.mirrors); data.source=generate for {kind}"
+            f"Three ways out: data.root, the folder that holds them or {self.archive.name}; data.source=download "
+            f"({self.archive.url}, {self.archive.size}, or another address in data.mirrors); data.source=generate for "
+            f"{kind}"
         )
 
 

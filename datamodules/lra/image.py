@@ -9,7 +9,7 @@ import numpy
 from datamodules.augment import flip_and_shift
 from datamodules.base import Split
 from datamodules.cache import Arrays
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError
 from datamodules.lra.pixels import PixelDataModule
 from datamodules.packed import Augment, holdout
 from datamodules.sources import synthetic
@@ -66,11 +66,7 @@ class Image(PixelDataModule):
     def found(self, folder: Path) -> dict[str, Path] | None:
         """See `ArenaDataModule.found`."""
         for suffix in ("", ".bin"):
-            files = [folder / f"{name}{suffix}" for name in TRAIN + TEST]
-            missing = [str(file) for file in files if not file.is_file()]
-            if missing and len(missing) < len(files):
-                raise MissingData(f"missing beside the others: {', '.join(missing)}")
-            if not missing:
+            if self.all_there([folder / f"{name}{suffix}" for name in TRAIN + TEST]):
                 return {"train": folder, "test": folder}
         return None
 

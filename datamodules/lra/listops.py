@@ -11,7 +11,7 @@ import numpy
 from datamodules.augment import shuffle_arguments
 from datamodules.base import Split
 from datamodules.cache import Arrays
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError
 from datamodules.inputs import Record
 from datamodules.lra.base import SPLITS, ArenaDataModule, text_of
 from datamodules.packed import PackedDataset
@@ -76,11 +76,8 @@ class ListOps(ArenaDataModule):
 
     def found(self, folder: Path) -> dict[str, Path] | None:
         """See `ArenaDataModule.found`."""
-        files = {split: folder / f"basic_{split}.tsv" for split in SPLITS}
-        missing = [str(file) for file in files.values() if not file.is_file()]
-        if missing and len(missing) < len(files):
-            raise MissingData(f"missing beside the others: {', '.join(missing)}; or set data.source to generate")
-        return None if missing else {str(split): file for split, file in files.items()}
+        files: dict[str, Path] = {split: folder / f"basic_{split}.tsv" for split in SPLITS}
+        return files if self.all_there(files.values()) else None
 
     def read_key(self) -> dict[str, Any]:
         """See `ArenaDataModule.read_key`."""

@@ -85,8 +85,7 @@ class Pathfinder(PixelDataModule):
 
     def found(self, folder: Path) -> dict[str, Path] | None:
         """See `ArenaDataModule.found`."""
-        whole = (folder / "metadata").is_dir() and (folder / "imgs").is_dir()
-        return {"all": folder} if whole else None
+        return {"all": folder} if self.all_there((folder / "metadata", folder / "imgs")) else None
 
     def read_key(self) -> dict[str, Any]:
         """See `ArenaDataModule.read_key`."""
@@ -134,7 +133,11 @@ class Pathfinder(PixelDataModule):
 
 
 def _open_images(folder: Path, count: int, size: int) -> numpy.memmap:
-    return numpy.lib.format.open_memmap(folder / "images.npy", "w+", numpy.uint8, (count, size, size))
+    images = numpy.lib.format.open_memmap(folder / "images.npy", "w+", numpy.uint8, (count, size, size))
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error now; later it would kill the process
+        with (folder / "images.npy").open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, images.offset + images.nbytes)
+    return images
 
 
 def _pool(count: int) -> ProcessPoolExecutor:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from datamodules.base import Split
 from datamodules.cache import Arrays, GrowingArray
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError
 from datamodules.inputs import Record
 from datamodules.lra.base import ArenaDataModule, text_of
 from datamodules.packed import PackedDataset
@@ -59,10 +59,7 @@ class Retrieval(ArenaDataModule):
     def found(self, folder: Path) -> dict[str, Path] | None:
         """See `ArenaDataModule.found`."""
         files = {split: folder / name for split, name in FILES.items()}
-        missing = [str(file) for file in files.values() if not file.is_file()]
-        if missing and len(missing) < len(files):
-            raise MissingData(f"missing beside the others: {', '.join(missing)}")
-        return None if missing else files
+        return files if self.all_there(files.values()) else None
 
     def read_key(self) -> dict[str, Any]:
         """See `ArenaDataModule.read_key`."""

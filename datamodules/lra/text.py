@@ -9,7 +9,7 @@ import numpy
 from datamodules.augment import crop_bytes
 from datamodules.base import Split
 from datamodules.cache import Arrays
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError
 from datamodules.inputs import Record
 from datamodules.lra.base import ArenaDataModule, text_of
 from datamodules.packed import PackedDataset, holdout
@@ -37,7 +37,7 @@ class Text(ArenaDataModule):
         "md5:7c2ac02c03563afcf9b574c7e56c153a",
     )
     wanted = "aclImdb/"
-    expected = "train/pos/*.txt and its like"
+    expected = "train/pos, train/neg, test/pos and test/neg"
     layouts = ("aclImdb", ".", "imdb/aclImdb", "imdb")
 
     def __init__(self, max_length: int = 4096, **options: Any) -> None:
@@ -64,10 +64,7 @@ class Text(ArenaDataModule):
     def found(self, folder: Path) -> dict[str, Path] | None:
         """See `ArenaDataModule.found`."""
         folders = [folder / part / sentiment for part in ("train", "test") for sentiment in SENTIMENTS]
-        missing = [str(path) for path in folders if not path.is_dir()]
-        if missing and len(missing) < len(folders):
-            raise MissingData(f"missing beside the others: {', '.join(missing)}")
-        return None if missing else {part: folder / part for part in ("train", "test")}
+        return {part: folder / part for part in ("train", "test")} if self.all_there(folders) else None
 
     def read(self, part: str, files: Path, folder: Path) -> Arrays:
         """See `ArenaDataModule.read`; negative reviews first, each sentiment in the order of its numbers."""

@@ -109,6 +109,7 @@ def extract(archive: Path, folder: str | Path, wanted: str = "") -> None:
             with tarfile.open(archive) as tar:
                 tar.extractall(
                     partial,
+                    tqdm(tar, desc=f"unpacking {archive.name}", unit=" files", mininterval=1),  # type: ignore[arg-type]
                     filter=lambda member, path: tarfile.data_filter(member, path) if wanted in member.name else None,
                 )
         for item in sorted(partial.iterdir()):

@@ -155,7 +155,7 @@ def test_bytes_that_are_not_text_name_the_line(tmp_path):
 def test_a_partial_set_of_files_is_refused(tmp_path, source):
     write(tmp_path, "[MAX 1 2 ]\t2\n")
     (tmp_path / "basic_test.tsv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"basic_test\.tsv; or set data\.source to generate"):
+    with pytest.raises(FileNotFoundError, match=r"basic_test\.tsv\. Three ways out: .* data\.source=generate"):
         listops(tmp_path, source=source).dataset("train")
 
 

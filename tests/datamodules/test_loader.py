@@ -1,10 +1,12 @@
 import itertools
+import os
 
 import numpy
 import pytest
 import torch
 
-from datamodules.cache import cached
+from datamodules.cache import GrowingArray, cached, entry_of
+from datamodules.errors import DataError
 from datamodules.loader import IGNORED, EpochBatches, ResumableLoader
 from datamodules.packed import PackedDataset
 
@@ -124,6 +126,19 @@ def test_cache_builds_once(tmp_path):
     assert len(calls) == 2
 
 
+def test_maps_that_a_build_laid_are_kept_below_relative_folders(tmp_path, monkeypatch):
+    def build(folder):
+        images = numpy.lib.format.open_memmap(folder / "images.npy", "w+", numpy.uint8, (10_000,))
+        images[:] = 7
+        tokens = GrowingArray(folder / "tokens.npy", numpy.uint8)
+        tokens.append(bytes([9] * 10_000))
+        return {"images": images, "tokens": tokens.close()}
+
+    monkeypatch.chdir(tmp_path)
+    arrays = cached("data", {"k": 1}, build)
+    assert {name: array.tolist() for name, array in arrays.items()} == {"images": [7] * 10_000, "tokens": [9] * 10_000}
+
+
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "list", "other key", "no folder"])
 def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path, damage):
     def build(folder):
@@ -147,6 +162,29 @@ def test_a_damaged_cache_is_rebuilt_with_a_warning(tmp_path, damage):
         entry.write_text("")
     with pytest.warns(UserWarning, match="damaged"):
         assert cached(tmp_path, {"k": 1}, build)["a"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DataError, match=r"cannot build the cache .*No space left on device\); make room"):
+        cached(tmp_path, {}, full)
+    with pytest.raises(DataError, match=r"cannot build the cache .*file.*data\.root"):
+        cached(tmp_path / "file", {}, lambda folder: {"a": numpy.arange(3)})
+
+
+def test_what_killed_builds_left_is_removed_in_time(tmp_path):
+    entry = entry_of(tmp_path, {"k": 1})
+    old, recent = entry.with_suffix(".old"), entry.with_suffix(".recent")
+    for folder in (old, recent):
+        folder.mkdir()
+        (folder / "a.npy").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    cached(tmp_path, {"k": 1}, lambda folder: {"a": numpy.arange(3)})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [entry.name, recent.name]
 
 
 def test_a_failed_build_leaves_nothing(tmp_path):

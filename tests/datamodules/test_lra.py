@@ -257,6 +257,35 @@ def test_missing_data_name_the_paths_and_three_ways_out(kind, tmp_path):
         assert way in message
 
 
+PARTIAL = [
+    (Text, "aclImdb/test/pos"),
+    (Image, "cifar-10-batches-py/test_batch"),
+    (Retrieval, AAN),
+    (Pathfinder, f"{FOLDER}/metadata"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path"), PARTIAL)
+def test_files_that_miss_others_name_them_and_three_ways_out(kind, path, release):
+    (release / path).rename(release / "elsewhere")
+    with pytest.raises(MissingData, match="missing beside the others") as error:
+        kind(root=str(release)).prepare_data()
+    assert str(release / path) in str(error.value) and "Three ways out" in str(error.value)
+
+
+@pytest.mark.parametrize("place", [".", "downloads"])
+@pytest.mark.parametrize("source", ["auto", "files", "download"])
+def test_an_archive_that_is_there_is_unpacked(tmp_path, place, source, capsys):
+    fixtures.listops(tmp_path / "lra_release" / "lra_release" / "listops-1000")
+    (tmp_path / "data" / place).mkdir(parents=True)
+    archive_of(tmp_path, f"data/{place}/lra_release.gz", "lra_release")
+    options = ["listops", "--root", str(tmp_path / "data"), "--source", source]
+    assert commands.run(["info", *options]) == 0
+    assert "lra_release.gz, not unpacked" in capsys.readouterr().out
+    assert commands.run(["prepare", *options]) == 0
+    assert "2 examples" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", [Text, Retrieval, Image])
 def test_stand_ins_are_called_so(kind, tmp_path):
     data = kind(root=str(tmp_path), source="generate", **FEW)
@@ -476,6 +505,15 @@ def test_info_says_what_is_missing(tmp_path, capsys):
     assert message.startswith("error: no train/pos") and message.count("\n") == 1
     assert commands.run(["info", "listops", "--root", str(tmp_path)]) == 0
     assert "generated" in capsys.readouterr().out
+
+
+def test_info_does_not_build(release, capsys):
+    options = ["text", "--root", str(release)]
+    assert commands.run(["prepare", *options, "--source", "generate"]) == 0
+    capsys.readouterr()
+    assert commands.run(["info", *options]) == 0
+    assert "`wavspa data prepare text` adds" in capsys.readouterr().out
+    assert len(list((release / "cache" / "text").iterdir())) == 2
 
 
 def test_unknown_tasks_list_the_known_ones(capsys):

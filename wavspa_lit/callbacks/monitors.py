@@ -53,7 +53,7 @@ class Throughput(Callback):
             self._peak = peak_flops(trainer.strategy.root_device, dtype)
         whole = not any(isinstance(p, DTensor) for p in pl_module.parameters())
         if self._peak and whole:
-            length = trainer.datamodule.max_length  # type: ignore[attr-defined]
+            length = trainer.datamodule.trained_length  # type: ignore[attr-defined]
             self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:

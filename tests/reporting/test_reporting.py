@@ -54,6 +54,15 @@ def test_seeds_become_one_curve(tmp_path, monkeypatch, capsys):
     assert "| ada | 60.0 (50-70) | 60.0 (50-70) | 60.0 (50-70) |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("values", "trained", "shaded"), [((1, 2, 3), (1, 2), (0.5, 2.5)), ((100, 200), (100,), (50, 150))]
+)
+def test_the_trained_range_is_shaded_half_the_way_to_its_neighbours(values, trained, shaded):
+    figure = curves.draw_curves({"ada": [dict.fromkeys(values, 0.5)]}, "length", trained)
+    box = figure.axes[0].patches[0].get_extents().transformed(figure.axes[0].transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx(shaded)
+
+
 def test_the_mean_is_drawn():
     figure = curves.draw_curves({"ada": [{1: 0.5, 2: 0.6}, {1: 0.7, 2: 0.8}]}, "length", [1], 0.5)
     line = figure.axes[0].lines[0]

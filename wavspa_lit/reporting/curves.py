@@ -7,6 +7,7 @@ the same numbers are printed as a table.
 import argparse
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -41,7 +42,9 @@ def draw_curves(
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     if trained:
-        axes.axvspan(min(trained) - 0.5, max(trained) + 0.5, color="0.92", label="trained")
+        known = sorted(next(iter(curves.values()))[0])
+        half = min((b - a for a, b in pairwise(known)), default=1) / 2  # shade half the way to the neighbours
+        axes.axvspan(min(trained) - half, max(trained) + half, color="0.92", label="trained")
     for label, seeds in curves.items():
         values = sorted(seeds[0])
         columns = [[seed[value] for seed in seeds] for value in values]

@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 
 from matplotlib.figure import Figure
 
-from wavspa_lit.reporting.runs import read_results
+from wavspa_lit.reporting.runs import read_tested
 
 Curve = dict[int, float]
 GROUP = re.compile(r"test/acc_by_(\w+)/(\d+)$")
@@ -76,10 +76,17 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", help="Tested run directories")
     arguments = parser.parse_args()
     curves: dict[str, list[Curve]] = {}
+    groups: set[tuple[str, tuple[int, ...]]] = set()
     for run in arguments.runs:
-        test = read_results(run)["test"]
+        try:
+            test = read_tested(run)["test"]
+        except ValueError as error:
+            parser.error(str(error))
         group_name, curve = curve_of(test)
         curves.setdefault(re.sub(r"-seed\d+$", "", Path(run).name), []).append(curve)
+        groups.add((group_name, tuple(sorted(curve))))
+        if not curve or len(groups) > 1:
+            parser.error(f"{run} does not report the lengths or positions that the others do")
     figure = draw_curves(curves, group_name, test.get("trained_values", ()), test["test/chance"])
     figure.savefig(arguments.picture, dpi=150)
     print(render_curves(curves))

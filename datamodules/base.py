@@ -61,6 +61,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         """Longest sequence, in tokens."""
 
     @property
+    def trained_length(self) -> int:
+        """Longest training sequence, in tokens; shorter than `max_length` where longer ones are tested."""
+        return self.max_length
+
+    @property
     def padding_id(self) -> int:
         """Token id of padding."""
         return 0

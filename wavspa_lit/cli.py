@@ -38,7 +38,7 @@ from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 
 # What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
-LINKS = ("vocab_size", "num_classes", "max_length", "group_name", "group_values", "trained_groups")
+LINKS = ("vocab_size", "num_classes", "max_length", "trained_length", "group_name", "group_values", "trained_groups")
 
 
 class WavspaCLI(LightningCLI):
@@ -81,7 +81,9 @@ class WavspaCLI(LightningCLI):
             "--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images."
         )
         parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
-        parser.add_argument("--length", type=int | None, default=None, help="describe: tokens; default: the longest.")
+        parser.add_argument(
+            "--length", type=int | None, default=None, help="describe: tokens; default: the longest trained."
+        )
         parser.add_argument("--trust", action="store_true", help="Let the config beside a checkpoint import anything.")
         parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
         parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
@@ -214,7 +216,7 @@ class WavspaCLI(LightningCLI):
             super()._run_subcommand(subcommand)
             return
         config = self.config[subcommand]
-        print(describe(self.model, config.length or self.datamodule.max_length))
+        print(describe(self.model, config.length or self.datamodule.trained_length))
         print(global_batch(self.datamodule.batch_size, self.trainer))
 
     def _run_directory(self, config: jsonargparse.Namespace) -> Path:

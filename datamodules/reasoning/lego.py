@@ -83,20 +83,25 @@ def sample(generator: numpy.random.Generator, count: int, n_vars: int, group: st
     return tokens, numpy.take_along_axis(values, order, axis=1), order
 
 
+def split_bucket(tokens: numpy.ndarray) -> numpy.ndarray:
+    """The bucket (count,), 0 to 7, that a hash gives to sentences (count, length): 0 validates, 1 tests."""
+    odd = numpy.random.default_rng(0).integers(0, 2**64, tokens.shape[1], dtype=numpy.uint64) | numpy.uint64(1)
+    return (tokens.astype(numpy.uint64) * odd).sum(1) >> numpy.uint64(61)
+
+
 def sample_split(generator: numpy.random.Generator, count: int, n_vars: int, group: str, split: Split) -> Sentences:
     """Draws sentences of a split.
 
-    Sentences of up to four variables are few enough to be met in two splits. There a hash of its tokens says which
-    split a sentence may be in: one eighth of them is for validation, one eighth for testing.
+    Sentences of up to five variables are few enough for a long stream to meet those of the tests. There a hash of its
+    tokens says which split a sentence may be in: one eighth of them is for validation, one eighth for testing.
     """
-    if n_vars > 4:
+    if n_vars > 5:
         return sample(generator, count, n_vars, group)
-    weights = numpy.random.default_rng(0).integers(0, 2**64, CLAUSE * n_vars + 2, dtype=numpy.uint64) | numpy.uint64(1)
     parts: list[Sentences] = []
     missing = count
     while missing:
         drawn = sample(generator, 2 * missing + 64, n_vars, group)
-        bucket = (drawn[0].astype(numpy.uint64) * weights).sum(1) >> numpy.uint64(61)
+        bucket = split_bucket(drawn[0])
         mine = bucket > 1 if split == "train" else bucket == (split == "test")
         parts.append((drawn[0][mine][:missing], drawn[1][mine][:missing], drawn[2][mine][:missing]))
         missing -= len(parts[-1][0])

@@ -138,7 +138,12 @@ class LengthGeneralization(ReasoningDataModule):
     @property
     def max_length(self) -> int:
         """The longest tested question with its queries."""
-        return self.task.input_length(self.lengths[-1]) + self.task.output_length(self.lengths[-1])
+        return self._tokens(self.lengths[-1])
+
+    @property
+    def trained_length(self) -> int:
+        """The longest trained question with its queries."""
+        return self._tokens(self.max_train_length)
 
     @property
     def group_name(self) -> str:
@@ -167,3 +172,6 @@ class LengthGeneralization(ReasoningDataModule):
             return LengthStream(self.task, self.lengths, self.max_train_length, seed, self.num_train)
         lengths = self.lengths if split == "test" else self.lengths[: self.max_train_length]
         return LengthDataset(self.task, lengths, self.max_train_length, seed, self.per_length[split])
+
+    def _tokens(self, length: int) -> int:
+        return self.task.input_length(length) + self.task.output_length(length)

@@ -80,6 +80,11 @@ class ListOpsLength(ReasoningDataModule):
         return self.lengths[-1]
 
     @property
+    def trained_length(self) -> int:
+        """See `max_length`, for the first range."""
+        return self.lengths[0]
+
+    @property
     def group_name(self) -> str:
         """Answers are reported by the length of the expression."""
         return "length"

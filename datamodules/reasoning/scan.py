@@ -107,7 +107,12 @@ class Scan(ReasoningDataModule):
     @property
     def max_length(self) -> int:
         """The longest command with its queries."""
-        return max(len(question) + len(answer) for pairs in self.pairs.values() for question, answer in pairs)
+        return self._tokens("train", "val", "test")
+
+    @property
+    def trained_length(self) -> int:
+        """The longest command of the training file with its queries."""
+        return self._tokens("train", "val")
 
     @property
     def group_name(self) -> str:
@@ -136,3 +141,6 @@ class Scan(ReasoningDataModule):
         groups = [self._lengths.index(len(answer)) for _, answer in pairs]
         questions, answers = [question for question, _ in pairs], [answer for _, answer in pairs]
         return AnsweredDataset(questions, answers, groups, self.trained_groups, len(COMMANDS) + 1)
+
+    def _tokens(self, *splits: Split) -> int:
+        return max(len(question) + len(answer) for split in splits for question, answer in self.pairs[split])

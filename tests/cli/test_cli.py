@@ -90,6 +90,9 @@ def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path):
     assert all(0 <= tested[f"test/{name}"] <= 1 for name in ("acc", "acc_trained", "acc_extrapolated", "chance"))
     assert tested["test/loss"] > 0
     assert (tmp_path / "r" / "extrapolation.png").is_file()
+    run(["fit", *config, *sizes, *counts, *model, "--run", "learned", "--model.encoder.positions", "learned"])
+    with pytest.raises(ValueError, match="learned positions cover 6 positions"):
+        run(["test", "--ckpt_path", "learned/checkpoints/best.ckpt"])
 
 
 def test_resumed_training_equals_uninterrupted(wavspa, tmp_path):

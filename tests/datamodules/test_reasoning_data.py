@@ -56,6 +56,7 @@ def test_answers_are_read_at_query_tokens(build, stream):
             assert (batch["loss_mask"] == (asked & (batch["groups"] < 6))).all()
             longest = max(longest, tokens.shape[1])
     assert longest == data.max_length
+    assert max(batch["tokens"].shape[1] for batch in data.val_dataloader()) == data.trained_length < longest
 
 
 def test_each_test_length_has_its_examples_once():
@@ -148,7 +149,7 @@ def scan_folder(tmp_path):
 def test_scan_reads_the_length_split(scan_folder):
     data = Scan(str(scan_folder), batch_size=4)
     assert (data.group_values, data.trained_groups, data.max_length) == ([1, 2, 6], [0, 1], 9)
-    assert data.chance == 0.5
+    assert data.chance == 0.5 and data.trained_length == 4
     (batch,) = data.test_dataloader()
     assert batch["tokens"].tolist() == [[2, 6, 11] + [14] * 6]
     assert batch["labels"].tolist() == [[-100] * 3 + [4, 1] * 3]
@@ -198,7 +199,9 @@ def test_listops_lengths_are_trained_short_and_tested_long(tmp_path):
     assert [len(expressions) for expressions in seen.values()] == [200, 20, 90]
     assert not seen["train"] & seen["val"] and not seen["train"] & seen["test"] and not seen["val"] & seen["test"]
     batch = list(data.test_dataloader())[-1]
-    assert batch["tokens"].shape[1] <= data.max_length == 80 and not batch["loss_mask"].any()
+    assert (
+        batch["tokens"].shape[1] <= data.max_length == 80 and data.trained_length == 20 and not batch["loss_mask"].any()
+    )
     assert (batch["tokens"][batch["labels"] != -100] == data.vocab_size - 1).all()
     with pytest.raises(ValueError, match="lengths must be increasing"):
         ListOpsLength((40, 20))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from datamodules.reasoning import Lego
-from datamodules.reasoning.lego import GROUPS, sample
+from datamodules.reasoning.lego import GROUPS, sample, sample_split, split_bucket
 
 ELEMENTS = {"z2": [(0, 1), (1, 0)], "s3": list(itertools.permutations(range(3)))}
 WORDS = {"val": 0, "not": 1, "g1": 1, "g2": 2, "g3": 3, "g4": 4, "g5": 5}
@@ -127,6 +127,13 @@ def test_splits_share_no_sentence(n_vars, stream):
         for loader in (data.train_dataloader(), data.val_dataloader(), data.test_dataloader())
     )
     assert not train & val and not train & test and not val & test
+
+
+@pytest.mark.parametrize("n_vars", [2, 5])
+def test_no_stream_however_long_meets_the_tests(n_vars):
+    for split, bucket in (("train", {2, 3, 4, 5, 6, 7}), ("val", {0}), ("test", {1})):
+        tokens = sample_split(numpy.random.default_rng(0), 500, n_vars, "z2", split)[0]
+        assert set(split_bucket(tokens).tolist()) == bucket
 
 
 @pytest.mark.parametrize(

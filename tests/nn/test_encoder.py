@@ -88,6 +88,8 @@ def test_randomized_positions_increase_and_change_in_training_only():
     assert found == sorted(set(found))
     with pytest.raises(ValueError, match="lie below 50, the input has 51"):
         positions(torch.zeros(1, 51, 8))
+    with pytest.raises(ValueError, match=r"raise encoder\.max_position"):
+        encoder(positions="randomized", max_position=31)
 
 
 @pytest.mark.parametrize("how", ["cls", "mean", "max"])

@@ -54,6 +54,30 @@ def test_seeds_become_one_curve(tmp_path, monkeypatch, capsys):
     assert "| ada | 60.0 (50-70) | 60.0 (50-70) | 60.0 (50-70) |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [(["short", "long"], "long does not report the lengths"), (["absent"], "absent has no test results")],
+)
+def test_runs_that_cannot_be_compared_are_refused(named, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, lengths in (("short", (1, 2)), ("long", (1, 2, 3))):
+        results = {f"test/acc_by_length/{length}": 0.5 for length in lengths}
+        runs.write_results(name, "test", {**results, "test/acc": 0.5, "test/chance": 0.5})
+    monkeypatch.setattr(sys, "argv", ["curves", "curves.png", *named])
+    with pytest.raises(SystemExit):
+        curves.main()
+    assert message in capsys.readouterr().err and not (tmp_path / "curves.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "trained", "shaded"), [((1, 2, 3), (1, 2), (0.5, 2.5)), ((100, 200), (100,), (50, 150))]
+)
+def test_the_trained_range_is_shaded_half_the_way_to_its_neighbours(values, trained, shaded):
+    figure = curves.draw_curves({"ada": [dict.fromkeys(values, 0.5)]}, "length", trained)
+    box = figure.axes[0].patches[0].get_extents().transformed(figure.axes[0].transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx(shaded)
+
+
 def test_the_mean_is_drawn():
     figure = curves.draw_curves({"ada": [{1: 0.5, 2: 0.6}, {1: 0.7, 2: 0.8}]}, "length", [1], 0.5)
     line = figure.axes[0].lines[0]

@@ -63,6 +63,15 @@ def test_reasoning_trains_inside_the_trained_range_only():
     assert task.trained_labels(batch).tolist() == [[-100, 1, -100], [0, -100, -100]]
 
 
+def test_learned_positions_refuse_lengths_that_were_not_trained():
+    encoder = EncoderConfig(dim=8, layers=1, mlp_dim=16, space="token", positions="learned")
+    task = TokenReasoning(encoder, OptimizerConfig(), **SIZES, trained_length=5)
+    task({"tokens": torch.ones(1, 5, dtype=torch.int64)})
+    with pytest.raises(ValueError, match="learned positions cover 5 positions, the input has 6"):
+        task({"tokens": torch.ones(1, 6, dtype=torch.int64)})
+    assert task.hparams["max_length"] == 5  # what rebuilds it from a checkpoint
+
+
 def test_grouped_accuracy_equals_counting():
     predictions, labels = torch.randint(0, 3, (2, 50, 4)), torch.randint(0, 3, (2, 50, 4))
     groups = torch.randint(0, 5, (2, 50, 4))

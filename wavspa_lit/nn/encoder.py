@@ -16,7 +16,7 @@ class Encoder(nn.Module):
     Args:
         config: Sizes, space, attention, wavelet, positions.
         vocab_size: Number of token ids, the padding id included; 0: the inputs are scalars, embedded by a linear map.
-        max_length: Longest input; matters for learned positions and Linformer only.
+        max_length: Longest trained input; matters for learned and randomized positions and Linformer only.
         cls_token: Prepend a learned token, from which a classifier can read.
     """
 

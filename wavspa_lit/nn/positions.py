@@ -55,31 +55,42 @@ class RandomizedPositions(nn.Module):
 
     Training draws a new subset of 0 ... max_position - 1 at every step; evaluation always uses the same one for a
     length, so that results repeat and do not depend on padding.
+
+    Args:
+        max_position: Upper end of the positions.
+        max_length: Longest trained input; ValueError if it does not fit.
     """
 
     ranks: Tensor
 
-    def __init__(self, max_position: int) -> None:
+    def __init__(self, max_position: int, max_length: int = 0) -> None:
         super().__init__()
+        self._check(max_length, max_position)
         ranks = torch.randperm(max_position, generator=torch.Generator().manual_seed(0))
         self.register_buffer("ranks", ranks, persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps x (batch, length, channels) to the same shape; raises ValueError when length > max_position."""
         length, known = x.shape[1], len(self.ranks)
-        if length > known:
-            raise ValueError(f"randomized positions lie below {known}, the input has {length}; raise max_position")
+        self._check(length, known)
         ranks = torch.randperm(known, device=x.device) if self.training else self.ranks
         lengths = torch.full((1,), length, device=x.device) if mask is None else mask.sum(-1)
         # Each row takes the positions of the lowest ranks, as many as it has tokens, in increasing order.
         taken = torch.where(ranks < lengths[:, None], torch.arange(known, device=x.device), known)
         return x + sinusoids(taken.sort(-1).values[:, :length], x.shape[2]).to(x.dtype)
 
+    @staticmethod
+    def _check(length: int, known: int) -> None:
+        if length > known:
+            raise ValueError(
+                f"randomized positions lie below {known}, the input has {length}; raise encoder.max_position"
+            )
+
 
 def build_positions(config: EncoderConfig, max_length: int) -> nn.Module:
-    """Builds what is added to the embeddings of at most `max_length` tokens."""
+    """Builds what is added to the embeddings; training sees at most `max_length` tokens."""
     if config.positions == "sinusoidal":
         return SinusoidalPositions()
     if config.positions == "learned":
         return LearnedPositions(max_length, config.dim)
-    return RandomizedPositions(config.max_position) if config.positions == "randomized" else NoPositions()
+    return RandomizedPositions(config.max_position, max_length) if config.positions == "randomized" else NoPositions()

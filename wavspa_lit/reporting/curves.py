@@ -7,6 +7,7 @@ the same numbers are printed as a table.
 import argparse
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +16,7 @@ matplotlib.use("Agg")
 
 from matplotlib.figure import Figure
 
-from wavspa_lit.reporting.runs import read_results
+from wavspa_lit.reporting.runs import read_tested
 
 Curve = dict[int, float]
 GROUP = re.compile(r"test/acc_by_(\w+)/(\d+)$")
@@ -41,7 +42,9 @@ def draw_curves(
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     if trained:
-        axes.axvspan(min(trained) - 0.5, max(trained) + 0.5, color="0.92", label="trained")
+        known = sorted(next(iter(curves.values()))[0])
+        half = min((b - a for a, b in pairwise(known)), default=1) / 2  # shade half the way to the neighbours
+        axes.axvspan(min(trained) - half, max(trained) + half, color="0.92", label="trained")
     for label, seeds in curves.items():
         values = sorted(seeds[0])
         columns = [[seed[value] for seed in seeds] for value in values]
@@ -73,10 +76,17 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", help="Tested run directories")
     arguments = parser.parse_args()
     curves: dict[str, list[Curve]] = {}
+    groups: set[tuple[str, tuple[int, ...]]] = set()
     for run in arguments.runs:
-        test = read_results(run)["test"]
+        try:
+            test = read_tested(run)["test"]
+        except ValueError as error:
+            parser.error(str(error))
         group_name, curve = curve_of(test)
         curves.setdefault(re.sub(r"-seed\d+$", "", Path(run).name), []).append(curve)
+        groups.add((group_name, tuple(sorted(curve))))
+        if not curve or len(groups) > 1:
+            parser.error(f"{run} does not report the lengths or positions that the others do")
     figure = draw_curves(curves, group_name, test.get("trained_values", ()), test["test/chance"])
     figure.savefig(arguments.picture, dpi=150)
     print(render_curves(curves))

@@ -50,3 +50,12 @@ def write_results(run: str | Path, stage: str, results: dict[str, Any]) -> Path:
 def read_results(run: str | Path) -> dict[str, Any]:
     """Reads a run's results.json; FileNotFoundError when the run was neither trained nor tested."""
     return json.loads((Path(run) / "results.json").read_text())
+
+
+def read_tested(run: str | Path) -> dict[str, Any]:
+    """Reads the results.json of a tested run; ValueError, with the command that tests it, for another."""
+    path = Path(run)
+    results = read_results(path) if (path / "results.json").is_file() else {}
+    if "test" not in results:
+        raise ValueError(f"{path} has no test results; run: wavspa test --ckpt_path {path}/checkpoints/best.ckpt")
+    return results

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from wavspa_lit.reporting.runs import read_results
+from wavspa_lit.reporting.runs import read_tested
 
 COLUMNS = ("run", "accuracy", "trained", "extrapolated", "chance", "parameters", "steps", "seconds")
 
@@ -13,9 +13,7 @@ def rows(runs: Sequence[str | Path]) -> list[dict[str, str]]:
     """One row of texts per run, from its results.json; a run that was not tested is refused with a ValueError."""
     table = []
     for run in runs:
-        results = read_results(run)
-        if "test" not in results:
-            raise ValueError(f"{run} has no test results; run: wavspa test --ckpt_path {run}/checkpoints/best.ckpt")
+        results = read_tested(run)
         fit, test = results.get("fit", {}), results["test"]
         row = {"run": Path(run).name, "parameters": f"{test['parameters']:,}"}
         names = {"accuracy": "acc", "trained": "acc_trained", "extrapolated": "acc_extrapolated", "chance": "chance"}
@@ -41,7 +39,10 @@ def main() -> None:
     """Prints the table of the runs named on the command line."""
     parser = argparse.ArgumentParser(description="Print a table of test results.")
     parser.add_argument("runs", nargs="+", help="Run directories")
-    print(render(rows(parser.parse_args().runs)))
+    try:
+        print(render(rows(parser.parse_args().runs)))
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

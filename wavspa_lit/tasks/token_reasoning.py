@@ -24,6 +24,8 @@ class TokenReasoning(Task):
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of answers; linked to the data.
         max_length: Longest sequence; linked to the data.
+        trained_length: Longest trained sequence, by default max_length; linked to the data. Learned positions and
+            linformer know no more, and refuse longer sequences.
         group_name: What the groups are, such as `position` or `length`; linked to the data.
         group_values: The value of each group; linked to the data.
         trained_groups: Indices of the groups that are trained on; linked to the data.
@@ -37,6 +39,7 @@ class TokenReasoning(Task):
         vocab_size: int,
         num_classes: int,
         max_length: int,
+        trained_length: int | None = None,
         group_name: str = "position",
         group_values: Sequence[int] = (),
         trained_groups: Sequence[int] = (),
@@ -46,7 +49,7 @@ class TokenReasoning(Task):
             optimizer,
             vocab_size=vocab_size,
             num_classes=num_classes,
-            max_length=max_length,
+            max_length=trained_length or max_length,
             group_name=group_name,
             group_values=list(group_values),
             trained_groups=list(trained_groups),

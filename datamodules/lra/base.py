@@ -232,7 +232,7 @@ class ArenaDataModule(SequenceDataModule):
             return self.generated_key(part)
         if files[part] not in self._stamps:  # a release has 200,000 files, and network disks are slow
             self._stamps[files[part]] = stamp(files[part])
-        key = {"source": f"{self.task_name} files", "version": 2, "part": part}
+        key = {"source": f"{self.task_name} files", "version": 3, "part": part}
         return key | self._stamps[files[part]] | self.read_key()
 
     def is_cached(self, files: dict[str, Path] | None) -> bool:

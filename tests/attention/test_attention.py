@@ -33,6 +33,26 @@ def test_softmax_equals_its_definition():
     torch.testing.assert_close(attention(x), expected)
 
 
+@pytest.mark.parametrize("kind", ["linear", "performer", "performer_relu"])
+def test_sums_over_long_sequences_survive_half_precision(kind):
+    attention = build_attention(AttentionConfig(kind, heads=1), 4, max_length=2**17)
+    x = torch.randn(1, 2**17, 4)
+    expected = attention(x)
+    with torch.autocast("cpu", torch.float16):
+        found = attention(x)
+    assert (found - expected).abs().max() < 0.01 * expected.abs().max()
+
+
+def test_performer_relu_has_nothing_in_its_normaliser_but_the_features():
+    """As the released code: with features near the floor of 1e-3, anything more would show."""
+    attention = build_attention(AttentionConfig("performer_relu", heads=1), 2, max_length=10).double()
+    for norm in attention.norms[:2]:
+        torch.nn.init.zeros_(norm.weight)
+    x = torch.randn(1, 5, 2, dtype=torch.float64)
+    v = attention.norms[2](attention.qkv(x)[..., 4:])
+    torch.testing.assert_close(attention(x), attention.output(v.mean(1, keepdim=True).expand_as(v)))
+
+
 def test_rotary_scores_depend_on_distance_alone():
     q, k = torch.randn(1, 1, 1, 8, dtype=torch.float64), torch.randn(1, 1, 1, 8, dtype=torch.float64)
     q, k = (rotate(x.expand(1, 1, 12, 8), torch.arange(12)) for x in (q, k))

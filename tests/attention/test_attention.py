@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig, build_attention
+from wavspa_lit.attention.performer import orthogonal_features
 from wavspa_lit.attention.rotary import rotate
 from wavspa_lit.attention.softmax import alibi
 
@@ -31,6 +32,24 @@ def test_softmax_equals_its_definition():
     weights = (q @ k.transpose(-1, -2) / 2.0).softmax(-1)
     expected = attention.output((weights @ v).transpose(1, 2).reshape(2, 5, 8))
     torch.testing.assert_close(attention(x), expected)
+
+
+def test_performer_tends_to_softmax():
+    performer = build_attention(AttentionConfig("performer", heads=2, features=2**15), 8, max_length=10).double()
+    softmax = build_attention(AttentionConfig(heads=2), 8, max_length=10).double()
+    softmax.load_state_dict({name: p for name, p in performer.state_dict().items() if name in softmax.state_dict()})
+    x, mask = torch.randn(2, 10, 8, dtype=torch.float64) / 2, torch.arange(10) < torch.tensor([[10], [7]])
+    expected = softmax(x, mask)
+    assert (performer(x, mask) - expected)[mask].abs().max() < 0.02 * expected.abs().max()
+
+
+def test_random_features_point_everywhere():
+    features = orthogonal_features(2**14, 4)
+    assert features.mean(0).abs().max() < 0.05
+    norms = features.norm(dim=1, keepdim=True)
+    blocks = (features / norms).unflatten(0, (-1, 4))
+    torch.testing.assert_close(blocks @ blocks.mT, torch.eye(4).expand(2**12, 4, 4), atol=1e-5, rtol=0)
+    assert norms.square().mean() == pytest.approx(4, rel=0.05)
 
 
 @pytest.mark.parametrize("kind", ["linear", "performer", "performer_relu"])

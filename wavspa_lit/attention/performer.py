@@ -66,8 +66,9 @@ class PerformerReluAttention(Attention):
 
 def orthogonal_features(features: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """Random directions (features, head_dim), orthogonal within each block of head_dim, with the norms of Gaussians."""
+    # Evenly distributed over all directions, which a bare QR decomposition is not: it prefers negative entries.
     blocks = [
-        torch.linalg.qr(torch.randn(head_dim, head_dim, device=device))[0] for _ in range(-(-features // head_dim))
+        nn.init.orthogonal_(torch.empty(head_dim, head_dim, device=device)) for _ in range(-(-features // head_dim))
     ]
     norms = torch.randn(features, head_dim, device=device).norm(dim=1, keepdim=True)
     return torch.cat(blocks)[:features] * norms

@@ -96,6 +96,7 @@ def test_rotary_stride_measures_positions_in_tokens():
     [
         ({"heads": 3}, "dim=8 is not divisible by attention.heads=3"),
         ({"heads": 0}, "attention.heads"),
+        ({"head_dim": 0}, "attention.head_dim"),
         ({"dropout": 1.0}, "attention.dropout"),
     ],
 )

@@ -70,6 +70,11 @@ def test_other_positions_go_beyond_the_trained_length(positions):
     assert states.shape == (1, 40, 8)
 
 
+def test_randomized_positions_must_cover_the_longest_input():
+    with pytest.raises(ValueError, match=r"below encoder\.max_position=31, and inputs have up to 32; raise it"):
+        encoder(positions="randomized", max_position=31)
+
+
 def test_sinusoids_are_sines_and_cosines():
     table = sinusoids(torch.arange(7), 6)
     position, pair = 5, 1
@@ -105,7 +110,18 @@ def test_pooling_reads_valid_states_only(how):
         ({"dim": 0}, "encoder.dim"),
         ({"layers": 0}, "encoder.layers"),
         ({"dropout": 1.5}, "encoder.dropout"),
+        ({"max_position": 0}, "encoder.max_position"),
         ({"dim": 10}, "attention.heads"),
+        ({"positions": "rotary", "attention": AttentionConfig(head_dim=3)}, "need an even head_dim, got 3"),
+        ({"wavelet": WaveletConfig(level=0)}, r"wavelet.level 0 leaves the tokens as they are"),
+        (
+            {"dim": 10, "attention": AttentionConfig(head_dim=4), "wavelet": WaveletConfig(sharing="head")},
+            "10 channels cannot be shared among 4 heads",
+        ),
+        (
+            {"activation_checkpointing": True, "attention": AttentionConfig("performer", redraw_interval=9)},
+            "activation_checkpointing computes blocks again",
+        ),
         ({"dim": 7, "positions": "sinusoidal"}, "even encoder.dim"),
         ({"positions": "alibi", "attention": AttentionConfig(kind="linear")}, "softmax attention, and linear has none"),
     ],

@@ -82,4 +82,11 @@ def build_positions(config: EncoderConfig, max_length: int) -> nn.Module:
         return SinusoidalPositions()
     if config.positions == "learned":
         return LearnedPositions(max_length, config.dim)
-    return RandomizedPositions(config.max_position) if config.positions == "randomized" else NoPositions()
+    if config.positions != "randomized":
+        return NoPositions()
+    if config.max_position < max_length:
+        raise ValueError(
+            f"randomized positions lie below encoder.max_position={config.max_position}, "
+            f"and inputs have up to {max_length}; raise it"
+        )
+    return RandomizedPositions(config.max_position)

@@ -1,6 +1,7 @@
 """Warm starts: weights from a checkpoint, everything else anew."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
@@ -17,9 +18,12 @@ def init_from(model: nn.Module, checkpoint: str | Path) -> str:
         A line that says what was taken and what was not.
 
     Raises:
-        ValueError: If it has no weights, or the encoder's blocks are of another size.
+        ValueError: If it cannot be read, it has no weights, or the encoder's blocks are of another size.
     """
-    loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    try:
+        loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (UnpicklingError, EOFError, RuntimeError):
+        raise ValueError(f"--init_from {checkpoint}: not a checkpoint, of tensors and plain data alone") from None
     if not isinstance(loaded, dict) or "state_dict" not in loaded:
         raise ValueError(f"--init_from {checkpoint}: not a checkpoint of a training, it has no state_dict")
     own = model.state_dict()

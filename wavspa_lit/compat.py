@@ -36,8 +36,22 @@ ENCODER = {
     "mlp/bias": "head.mlp.0.bias",
     "logits/kernel": "head.mlp.2.weight",
     "logits/bias": "head.mlp.2.bias",
+    "LEGO/kernel": "head.weight",
+    "LEGO/bias": "head.bias",
 }
-ATTENTION = re.compile(r"\w*Attention_(\d+)/(.+)")
+DUAL = {
+    "mlp2/kernel": "head.mlp.2.weight",
+    "mlp2/bias": "head.mlp.2.bias",
+    "logits/kernel": "head.mlp.4.weight",
+    "logits/bias": "head.mlp.4.bias",
+}
+ATTENTION = re.compile(r"\w*Att(?:entio)?n_(\d+)/(?:SelfAttention_0/)?(.+)")
+ATTENTION_PARTS = {
+    "out/bias": "output.bias",
+    "lr_kernel": "projection",
+    **{f"LayerNorm_{i}/scale": f"norms.{i}.weight" for i in range(3)},
+    **{f"LayerNorm_{i}/bias": f"norms.{i}.bias" for i in range(3)},
+}
 
 
 def convert_block(parameters: Mapping[str, numpy.ndarray]) -> dict[str, Tensor]:
@@ -67,23 +81,30 @@ def convert_block(parameters: Mapping[str, numpy.ndarray]) -> dict[str, Tensor]:
 
 
 def convert(parameters: Mapping[str, numpy.ndarray]) -> dict[str, Tensor]:
-    """The state dict of a SequenceClassification with `encoder.compat official` from a released model's parameters.
+    """The state dict of a task with `encoder.compat official` from a released model's parameters.
+
+    Models with one encoder for two inputs are a SequenceMatching, those with a head for each token a TokenReasoning,
+    and others a SequenceClassification.
 
     Raises:
         ValueError: For a name that is not known.
     """
     tensors: dict[str, Tensor] = {}
     blocks: dict[str, dict[str, numpy.ndarray]] = {}
-    for path, array in parameters.items():
+    names = ENCODER | DUAL if "mlp2/kernel" in parameters else ENCODER
+    for full_path, array in parameters.items():
+        path = full_path.removeprefix("encoder/")
         block, _, rest = path.partition("/")
         if block.startswith("encoderblock_"):
             blocks.setdefault(block.removeprefix("encoderblock_"), {})[rest] = array
-        elif path in ENCODER:
+        elif path in names:
             tensor = _tensor(array, transposed=path.endswith("kernel"))
-            tensors[ENCODER[path]] = tensor.reshape(-1) if path == "cls" else tensor.squeeze()
+            if path in ("cls", "posembed_input/pos_embedding"):
+                tensor = tensor.flatten(0, 1)  # there is a batch of one in front
+            tensors[names[path]] = tensor[0] if path == "cls" else tensor
         else:
             raise ValueError(
-                f"{path}: not a parameter of a released model; known: {', '.join(ENCODER)}, encoderblock_*"
+                f"{full_path}: not a parameter of a released model; known: {', '.join(names)}, encoderblock_*"
             )
     for index, parts in blocks.items():
         for name, tensor in convert_block(parts).items():
@@ -98,19 +119,24 @@ def _tensor(array: numpy.ndarray, *, transposed: bool = False) -> Tensor:
 
 def _attention(parts: Mapping[str, numpy.ndarray]) -> dict[str, Tensor]:
     """Kernels (channels, heads, head_dim) and (heads, head_dim, channels) as matrices of rows of outputs."""
+    # Longformer has projections for its global tokens, too, of which the released code has none.
+    parts = {path.replace("_sliding_window", ""): array for path, array in parts.items() if "_global/" not in path}
     tensors = {}
     for kind in ("kernel", "bias"):
         if f"query/{kind}" in parts:
-            each = [numpy.asarray(parts[f"{name}/{kind}"]) for name in ("query", "key", "value")]
+            each = [numpy.asarray(parts.pop(f"{name}/{kind}")) for name in ("query", "key", "value")]
             flat = [array.reshape(-1) if kind == "bias" else array.reshape(len(array), -1) for array in each]
             name = "weight" if kind == "kernel" else kind
             tensors[f"qkv.{name}"] = _tensor(numpy.concatenate(flat, axis=-1), transposed=kind == "kernel")
-    kernel = numpy.asarray(parts["out/kernel"])
+    kernel = numpy.asarray(parts.pop("out/kernel"))
     tensors["output.weight"] = _tensor(kernel.reshape(-1, kernel.shape[-1]), transposed=True)
-    if "out/bias" in parts:
-        tensors["output.bias"] = _tensor(parts["out/bias"])
-    if "lr_kernel" in parts:
-        tensors["projection"] = _tensor(parts["lr_kernel"])
+    for path, array in parts.items():
+        if path not in ATTENTION_PARTS:
+            raise ValueError(
+                f"{path}: not a parameter of a released attention; known: query, key, value, out, "
+                f"{', '.join(ATTENTION_PARTS)}"
+            )
+        tensors[ATTENTION_PARTS[path]] = _tensor(array)
     return tensors
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig, build_attention
+from wavspa_lit.attention.performer import orthogonal_features
 from wavspa_lit.attention.rotary import rotate
 from wavspa_lit.attention.softmax import alibi
 
@@ -33,6 +34,44 @@ def test_softmax_equals_its_definition():
     torch.testing.assert_close(attention(x), expected)
 
 
+def test_performer_tends_to_softmax():
+    performer = build_attention(AttentionConfig("performer", heads=2, features=2**15), 8, max_length=10).double()
+    softmax = build_attention(AttentionConfig(heads=2), 8, max_length=10).double()
+    softmax.load_state_dict({name: p for name, p in performer.state_dict().items() if name in softmax.state_dict()})
+    x, mask = torch.randn(2, 10, 8, dtype=torch.float64) / 2, torch.arange(10) < torch.tensor([[10], [7]])
+    expected = softmax(x, mask)
+    assert (performer(x, mask) - expected)[mask].abs().max() < 0.02 * expected.abs().max()
+
+
+def test_random_features_point_everywhere():
+    features = orthogonal_features(2**14, 4)
+    assert features.mean(0).abs().max() < 0.05
+    norms = features.norm(dim=1, keepdim=True)
+    blocks = (features / norms).unflatten(0, (-1, 4))
+    torch.testing.assert_close(blocks @ blocks.mT, torch.eye(4).expand(2**12, 4, 4), atol=1e-5, rtol=0)
+    assert norms.square().mean() == pytest.approx(4, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["linear", "performer", "performer_relu"])
+def test_sums_over_long_sequences_survive_half_precision(kind):
+    attention = build_attention(AttentionConfig(kind, heads=1), 4, max_length=2**17)
+    x = torch.randn(1, 2**17, 4)
+    expected = attention(x)
+    with torch.autocast("cpu", torch.float16):
+        found = attention(x)
+    assert (found - expected).abs().max() < 0.01 * expected.abs().max()
+
+
+def test_performer_relu_has_nothing_in_its_normaliser_but_the_features():
+    """As the released code: with features near the floor of 1e-3, anything more would show."""
+    attention = build_attention(AttentionConfig("performer_relu", heads=1), 2, max_length=10).double()
+    for norm in attention.norms[:2]:
+        torch.nn.init.zeros_(norm.weight)
+    x = torch.randn(1, 5, 2, dtype=torch.float64)
+    v = attention.norms[2](attention.qkv(x)[..., 4:])
+    torch.testing.assert_close(attention(x), attention.output(v.mean(1, keepdim=True).expand_as(v)))
+
+
 def test_rotary_scores_depend_on_distance_alone():
     q, k = torch.randn(1, 1, 1, 8, dtype=torch.float64), torch.randn(1, 1, 1, 8, dtype=torch.float64)
     q, k = (rotate(x.expand(1, 1, 12, 8), torch.arange(12)) for x in (q, k))
@@ -57,6 +96,7 @@ def test_rotary_stride_measures_positions_in_tokens():
     [
         ({"heads": 3}, "dim=8 is not divisible by attention.heads=3"),
         ({"heads": 0}, "attention.heads"),
+        ({"head_dim": 0}, "attention.head_dim"),
         ({"dropout": 1.0}, "attention.dropout"),
     ],
 )

@@ -107,7 +107,18 @@ def test_pooling_reads_valid_states_only(how):
         ({"dim": 0}, "encoder.dim"),
         ({"layers": 0}, "encoder.layers"),
         ({"dropout": 1.5}, "encoder.dropout"),
+        ({"max_position": 0}, "encoder.max_position"),
         ({"dim": 10}, "attention.heads"),
+        ({"positions": "rotary", "attention": AttentionConfig(head_dim=3)}, "need an even head_dim, got 3"),
+        ({"wavelet": WaveletConfig(level=0)}, r"wavelet.level 0 leaves the tokens as they are"),
+        (
+            {"dim": 10, "attention": AttentionConfig(head_dim=4), "wavelet": WaveletConfig(sharing="head")},
+            "10 channels cannot be shared among 4 heads",
+        ),
+        (
+            {"activation_checkpointing": True, "attention": AttentionConfig("performer", redraw_interval=9)},
+            "activation_checkpointing computes blocks again",
+        ),
         ({"dim": 7, "positions": "sinusoidal"}, "even encoder.dim"),
         ({"positions": "alibi", "attention": AttentionConfig(kind="linear")}, "softmax attention, and linear has none"),
     ],

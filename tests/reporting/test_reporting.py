@@ -3,7 +3,11 @@ import sys
 
 import pytest
 
+from wavspa_lit.nn import EncoderConfig
+from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.reporting import curves, runs, table
+from wavspa_lit.reporting.describe import describe
+from wavspa_lit.tasks import SequenceClassification
 
 
 def test_results_are_merged_by_stage(tmp_path):
@@ -82,3 +86,23 @@ def test_the_mean_is_drawn():
     figure = curves.draw_curves({"ada": [{1: 0.5, 2: 0.6}, {1: 0.7, 2: 0.8}]}, "length", [1], 0.5)
     line = figure.axes[0].lines[0]
     assert line.get_xydata().tolist() == [[1, pytest.approx(0.6)], [2, pytest.approx(0.7)]]
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_describe_counts_what_the_model_has_and_does(checkpointing):
+    dim, mlp, length = 32, 64, 257
+    config = EncoderConfig(
+        dim=dim, mlp_dim=mlp, layers=2, space="token", positions="learned", activation_checkpointing=checkpointing
+    )
+    task = SequenceClassification(
+        config, OptimizerConfig(), "cls", vocab_size=20, num_classes=10, max_length=length - 1
+    )
+    text = describe(task, length - 1)
+    numbers = {line[:11].strip(): line[11:].split() for line in text.splitlines()}
+    parameters = [int(numbers[row][0]) for row in ("embedding", "norm", "head", "all")]
+    blocks = [int(numbers[f"block {i}"][1]) for i in range(2)]
+    assert sum(parameters[:3]) + sum(blocks) == parameters[3] == sum(p.numel() for p in task.parameters())
+    projections, attention, hidden = 8 * length * dim**2, 4 * length**2 * dim, 4 * length * dim * mlp
+    assert numbers["block 0"][2] == f"{(projections + attention + hidden) / 1e6:.2f}"
+    if checkpointing:
+        assert numbers["block 0"][3] == f"{4 * length * dim / 2**20:.2f}"

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import asdict
 
 import pytest
@@ -8,6 +9,7 @@ from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks import MaskedPretraining, SequenceClassification, TokenReasoning
 from wavspa_lit.tasks.metrics import IGNORED, ConstantAccuracy, GroupedAccuracy
+from wavspa_lit.tasks.transfer import init_from
 from wavspa_lit.wavelets import WaveletConfig
 
 SIZES = {"vocab_size": 7, "num_classes": 3, "max_length": 12}
@@ -112,3 +114,10 @@ def test_pretraining_refuses_what_has_no_tokens():
         MaskedPretraining(ENCODER, OptimizerConfig(), vocab_size=0, max_length=12)
     with pytest.raises(ValueError, match=r"model\.hidden must lie between 0 and 1"):
         MaskedPretraining(ENCODER, OptimizerConfig(), 1.0, vocab_size=7, max_length=12)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", pickle.dumps(Trainer, protocol=2)])
+def test_warm_starts_refuse_other_files(content, tmp_path):
+    (tmp_path / "x.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"x\.ckpt: not a checkpoint"):
+        init_from(tasks()[0], tmp_path / "x.ckpt")

@@ -69,8 +69,9 @@ class AttentionConfig:
                 )
         if self.conv_size and self.conv_size % 2 == 0:
             raise ValueError(f"attention.conv_size must be odd, or 0 for none, got {self.conv_size}")
-        if self.features is not None and self.features < 1:
-            raise ValueError(f"attention.features must be at least 1, got {self.features}")
+        for name in ("features", "head_dim"):
+            if (size := getattr(self, name)) is not None and size < 1:
+                raise ValueError(f"attention.{name} must be at least 1, got {size}")
 
     def width(self, dim: int) -> int:
         """Channels of one head for an encoder with `dim` channels."""

@@ -1,5 +1,6 @@
 """Linear attention (Katharopoulos et al., arXiv 2006.16236). Time and memory O(length · head_dim²)."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import elu
 
@@ -11,24 +12,30 @@ class LinearAttention(Attention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
-        return kernel_attention(elu(q.float()) + 1, elu(k.float()) + 1, v, mask)
+        return kernel_attention(elu(accumulable(q)) + 1, elu(accumulable(k)) + 1, v, mask, eps=1e-6)
 
 
-def kernel_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, eps: float = 1e-6) -> Tensor:
-    """Attention with weights proportional to q·k, for non-negative features.
+def accumulable(x: Tensor) -> Tensor:
+    """Float32, or float64 for what is float64: sums over long sequences need it."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def kernel_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, eps: float = 1e-30) -> Tensor:
+    """Attention with weights proportional to q·k, for non-negative features; whatever autocast says, in their dtype.
 
     Args:
-        q: Query features (batch, heads, length, features), float32: sums over long sequences need it.
+        q: Query features (batch, heads, length, features), `accumulable`.
         k: Key features, likewise.
         v: Values (batch, heads, length, head_dim).
         mask: (batch, length) bool, True for keys that count; None: all.
-        eps: Added to the normaliser.
+        eps: Added to the normaliser, so that rows without keys stay finite.
 
     Returns:
         (batch, heads, length, head_dim) in the dtype of `v`.
     """
     if mask is not None:
         k = k * mask[:, None, :, None]
-    mixed = q @ (k.transpose(-1, -2) @ v.float())
-    normaliser = q @ k.sum(-2, keepdim=True).transpose(-1, -2)
+    with torch.autocast(v.device.type, enabled=False):
+        mixed = q @ (k.transpose(-1, -2) @ v.to(q.dtype))
+        normaliser = q @ k.sum(-2, keepdim=True).transpose(-1, -2)
     return (mixed / (normaliser + eps)).to(v.dtype)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from wavspa_lit.attention.base import Attention, AttentionConfig
-from wavspa_lit.attention.linear import kernel_attention
+from wavspa_lit.attention.linear import accumulable, kernel_attention
 
 
 class PerformerAttention(Attention):
@@ -30,7 +30,8 @@ class PerformerAttention(Attention):
         """See `Attention.attend`."""
         if self.training and self.redraw_interval:
             self._redraw()
-        q_log, k_log = self._log_features(q.float()), self._log_features(k.float())
+        with torch.autocast(v.device.type, enabled=False):
+            q_log, k_log = self._log_features(accumulable(q)), self._log_features(accumulable(k))
         if mask is not None:
             k_log = k_log.masked_fill(~mask[:, None, :, None], -torch.inf)
         # Any factor shared by all keys, or by all features of a query, cancels: take out the largest before exp.
@@ -40,7 +41,7 @@ class PerformerAttention(Attention):
 
     def _log_features(self, x: Tensor) -> Tensor:
         x = x * self.head_dim**-0.25
-        return x @ self.projection.T - x.square().sum(-1, keepdim=True) / 2
+        return x @ self.projection.to(x.dtype).T - x.square().sum(-1, keepdim=True) / 2
 
     @torch.no_grad()
     def _redraw(self) -> None:
@@ -60,13 +61,14 @@ class PerformerReluAttention(Attention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
         q, k, v = (norm(x) for norm, x in zip(self.norms, (q, k, v), strict=True))
-        return kernel_attention(relu(q.float()) + 1e-3, relu(k.float()) + 1e-3, v, mask)
+        return kernel_attention(relu(accumulable(q)) + 1e-3, relu(accumulable(k)) + 1e-3, v, mask)
 
 
 def orthogonal_features(features: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """Random directions (features, head_dim), orthogonal within each block of head_dim, with the norms of Gaussians."""
+    # Evenly distributed over all directions, which a bare QR decomposition is not: it prefers negative entries.
     blocks = [
-        torch.linalg.qr(torch.randn(head_dim, head_dim, device=device))[0] for _ in range(-(-features // head_dim))
+        nn.init.orthogonal_(torch.empty(head_dim, head_dim, device=device)) for _ in range(-(-features // head_dim))
     ]
     norms = torch.randn(features, head_dim, device=device).norm(dim=1, keepdim=True)
     return torch.cat(blocks)[:features] * norms

@@ -43,7 +43,7 @@ class EncoderConfig:
     """official: the blocks, boundary rule, filters and padding of the released code, for published settings."""
 
     def __post_init__(self) -> None:
-        for name in ("dim", "layers", "mlp_dim"):
+        for name in ("dim", "layers", "mlp_dim", "max_position"):
             if getattr(self, name) < 1:
                 raise ValueError(f"encoder.{name} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.dropout < 1.0:
@@ -56,13 +56,21 @@ class EncoderConfig:
                 "use attention.kind softmax, or positions rotary"
             )
         if self.attention.kind != "none":
-            self.attention.width(self.dim)  # raises when the heads do not fit
+            width = self.attention.width(self.dim)  # raises when the heads do not fit
+            if self.positions == "rotary" and width % 2:
+                raise ValueError(f"positions rotary need an even head_dim, got {width}; set attention.head_dim")
+        if self.activation_checkpointing and self.attention.redraw_interval:
+            raise ValueError(
+                "activation_checkpointing computes blocks again with the same random features, which "
+                "attention.redraw_interval may have changed meanwhile; leave one of them out"
+            )
         self._check_space()
         self._check_bands()
-        if self.compat == "official" and (self.space != "wavelet" or self.shared_bands or self.joint_bands):
+        other = self.space != "wavelet" or self.shared_bands or self.joint_bands or not self.backward
+        if self.compat == "official" and other:
             raise ValueError(
-                "compat official rebuilds the released block, which is for space wavelet with attention for each band; "
-                "leave compat none"
+                "compat official rebuilds the released block, which is for space wavelet with attention for each band, "
+                "and transforms back; leave compat none"
             )
         if not self.backward:
             self._check_forward_only()
@@ -76,6 +84,13 @@ class EncoderConfig:
         return FNetSpace() if self.space == "fnet" else TokenSpace()
 
     def _check_space(self) -> None:
+        if self.space == "wavelet" and not self.wavelet.level:
+            raise ValueError("wavelet.level 0 leaves the tokens as they are; use space token, or a level from 1 on")
+        if self.space == "wavelet" and self.wavelet.sharing == "head" and self.dim % self.attention.heads:
+            raise ValueError(
+                f"{self.dim} channels cannot be shared among {self.attention.heads} heads; "
+                "use wavelet.sharing channel or all"
+            )
         if self.space == "fnet" and self.attention.kind != "none":
             raise ValueError("space fnet mixes tokens without attention; set attention.kind none")
         if self.space != "fnet" and self.attention.kind == "none":

@@ -47,7 +47,9 @@ class Encoder(nn.Module):
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
             if mask is not None:
-                mask = torch.cat((mask.new_ones(len(mask), 1), mask), dim=1)
+                # The released code masks the CLS token when the first token is padding.
+                first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)
+                mask = torch.cat((first, mask), dim=1)
         x = self.dropout(self.positions(x, mask))
         for block in self.blocks:
             if self.checkpointing and self.training:

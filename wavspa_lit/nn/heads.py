@@ -15,27 +15,22 @@ def pool(x: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
     Args:
         x: (batch, length, channels).
         mask: (batch, length) bool, True where valid; None: everywhere.
-        how: `cls` and `first`, the first state; `ends`, the first and the last valid one side by side; `mean` or `max`
-            over the valid states.
+        how: `cls` and `first`, the first state; `ends`, the sum of the first and the last valid one (CLS2 in the
+            released code); `mean` or `max` over the valid states.
 
     Returns:
-        (batch, channels); twice the channels for `ends`.
+        (batch, channels).
     """
     if how in ("cls", "first"):
         return x[:, 0]
     if how == "ends":
         last = x[:, -1] if mask is None else x[torch.arange(len(x), device=x.device), mask.sum(1).clamp(min=1) - 1]
-        return torch.cat((x[:, 0], last), -1)
+        return x[:, 0] + last
     if mask is None:
         return x.mean(1) if how == "mean" else x.amax(1)
     if how == "mean":
         return (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
     return x.masked_fill(~mask[..., None], torch.finfo(x.dtype).min).amax(1)
-
-
-def pooled_channels(dim: int, how: Pooling) -> int:
-    """Channels of what `pool` returns for states with `dim` channels."""
-    return 2 * dim if how == "ends" else dim
 
 
 class ClassificationHead(nn.Module):
@@ -44,9 +39,7 @@ class ClassificationHead(nn.Module):
     def __init__(self, dim: int, hidden: int, num_classes: int, pooling: Pooling) -> None:
         super().__init__()
         self.pooling: Pooling = pooling
-        self.mlp = nn.Sequential(
-            nn.Linear(pooled_channels(dim, pooling), hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
-        )
+        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps states (batch, length, channels) and their mask to logits (batch, classes)."""
@@ -54,7 +47,7 @@ class ClassificationHead(nn.Module):
 
 
 class MatchingHead(nn.Module):
-    """Pooling of two sequences, their interaction, one hidden layer, logits (batch, classes).
+    """Pooling of two sequences, their interaction, hidden layer, logits (batch, classes).
 
     Args:
         dim: Channels of the states.
@@ -62,14 +55,26 @@ class MatchingHead(nn.Module):
         num_classes: Number of classes.
         pooling: What is read of each sequence.
         interaction: concat: both; nli: both, their product and their difference (the Long Range Arena's paper).
+        second_layer: Put another hidden layer of half the width behind the first, as the Long Range Arena's code does.
     """
 
-    def __init__(self, dim: int, hidden: int, num_classes: int, pooling: Pooling, interaction: Interaction) -> None:
+    def __init__(
+        self,
+        dim: int,
+        hidden: int,
+        num_classes: int,
+        pooling: Pooling,
+        interaction: Interaction,
+        *,
+        second_layer: bool = False,
+    ) -> None:
         super().__init__()
         self.pooling: Pooling = pooling
         self.interaction: Interaction = interaction
-        features = (4 if interaction == "nli" else 2) * pooled_channels(dim, pooling)
-        self.mlp = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
+        layers = [nn.Linear((4 if interaction == "nli" else 2) * dim, hidden), nn.ReLU()]
+        if second_layer:
+            layers += [nn.Linear(hidden, hidden // 2), nn.ReLU()]
+        self.mlp = nn.Sequential(*layers, nn.Linear(hidden // 2 if second_layer else hidden, num_classes))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps states (2 * batch, length, channels), pair by pair, and their mask to logits (batch, classes)."""

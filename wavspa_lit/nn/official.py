@@ -14,7 +14,9 @@ def official(config: EncoderConfig) -> EncoderConfig:
     """The description with the released code's boundary rule, filter derivation and projection biases."""
     wavelet = replace(config.wavelet, mode="official", compat="official")
     return replace(
-        config, wavelet=wavelet, attention=replace(config.attention, bias=config.attention.kind != "softmax")
+        config,
+        wavelet=wavelet,
+        attention=replace(config.attention, bias=config.attention.kind in ("linear", "linformer")),
     )
 
 
@@ -22,7 +24,8 @@ class OfficialBlock(nn.Module):
     """`zero the padding → norm → wavedec → attention on each band → waverec → residual → MLP → residual`.
 
     Unlike in `Block` there is no norm before the MLP, and no mask inside: padding takes part in the transform and in
-    the attention, so that outputs depend on how far a batch is padded.
+    the attention, so that outputs depend on how far a batch is padded. The released Performer is performer_relu; the
+    released Longformer sees `window` entries, of those before a token one fewer than here.
 
     Args:
         config: The encoder's description.

@@ -5,10 +5,9 @@ from typing import cast
 import torch
 from lightning import Trainer
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from wavspa_lit.nn import Block
-from wavspa_lit.nn.cost import forward_flops, saved_bytes
+from wavspa_lit.nn.cost import flop_counter, forward_flops, saved_bytes
 from wavspa_lit.tasks import Task
 
 
@@ -26,16 +25,20 @@ def describe(task: Task, length: int) -> str:
     encoder = task.encoder
     total = length + int(encoder.cls_token is not None)
     rows: list[tuple[object, ...]] = [("part", "bands (entries)", "parameters", "MFLOP", "activations, MiB")]
-    rows.append(("embedding", "", _count(encoder.embedding) + _count(encoder.positions), "", ""))
+    own = 0 if encoder.cls_token is None else encoder.cls_token.numel()
+    rows.append(("embedding", "", _count(encoder.embedding) + _count(encoder.positions) + own, "", ""))
     block = cast(Block, encoder.blocks[0])
     whole = forward_flops(encoder, length)
     x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True)
-    with FlopCounterMode(display=False) as counter:
+    with flop_counter() as counter:
         kept = saved_bytes(block, x)
+    if encoder.checkpointing:
+        kept = x.nbytes
     flops = counter.get_total_flops()
     bands = " + ".join(map(str, block.space.lengths(total))) or "none"
     for index, each in enumerate(encoder.blocks):
         rows.append((f"block {index}", bands, _count(each), f"{flops / 1e6:.2f}", f"{kept / 2**20:.2f}"))
+    rows.append(("norm", "", _count(encoder.norm), "", ""))
     rows.append(("head", "", _count(cast(nn.Module, task.head)), "", ""))
     everything = sum(p.numel() for p in task.parameters())
     memory = kept * len(encoder.blocks) / 2**20

@@ -14,8 +14,8 @@ class SequenceClassification(Task):
     Args:
         encoder: The encoder.
         optimizer: AdamW and its schedule.
-        pooling: What the classifier reads: the CLS token (which only `cls` adds), the first state, the first and the
-            last valid one, the mean or the maximum over the valid positions.
+        pooling: What the classifier reads: the CLS token (which only `cls` adds), the first state, the sum of the
+            first and the last valid one, the mean or the maximum over the valid positions.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.
         max_length: Longest sequence; linked to the data.

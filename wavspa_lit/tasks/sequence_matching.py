@@ -14,8 +14,8 @@ class SequenceMatching(Task):
     Args:
         encoder: The encoder.
         optimizer: AdamW and its schedule.
-        pooling: What is read of each sequence: the CLS token (which only `cls` adds), the first state, the first and
-            the last valid one, the mean or the maximum over the valid positions.
+        pooling: What is read of each sequence: the CLS token (which only `cls` adds), the first state, the sum of
+            the first and the last valid one, the mean or the maximum over the valid positions.
         interaction: concat: both pooled states; nli: also their product and difference.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.
@@ -44,7 +44,14 @@ class SequenceMatching(Task):
             interaction=interaction,
         )
         config = self.encoder_config
-        self.head = MatchingHead(config.dim, config.mlp_dim, num_classes, pooling, interaction)
+        self.head = MatchingHead(
+            config.dim,
+            config.mlp_dim,
+            num_classes,
+            pooling,
+            interaction,
+            second_layer=config.compat == "official",
+        )
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (batch, classes) of `tokens` (batch, 2, length) under `mask` (batch, 2, length), if there is one."""

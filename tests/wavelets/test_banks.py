@@ -170,6 +170,15 @@ def test_fixed_banks_reconstruct_and_do_not_train(name):
     assert list(bank.parameters()) == []
 
 
+@pytest.mark.parametrize("kind", [FixedBank, AdaptiveBank, OrthogonalBank])
+def test_double_banks_are_as_exact_as_the_wavelet(kind):
+    x = torch.randn(2, 60, 3, dtype=torch.float64)
+    bank = kind.from_wavelet("db4", dtype=torch.float64)
+    for band, expected in zip(wavedec(x, bank, 2), wavedec(x, "db4", 2), strict=True):
+        torch.testing.assert_close(band, expected, atol=1e-12, rtol=0)
+    assert {value.dtype for value in kind.from_wavelet("db4").state_dict().values()} == {torch.float32}
+
+
 @pytest.mark.filterwarnings("ignore:level=")
 @pytest.mark.parametrize("kind", ["adaptive", "orthogonal", "adaptive_lifting"])
 def test_gradients_are_exact(kind):

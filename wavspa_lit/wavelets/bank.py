@@ -155,17 +155,18 @@ class FixedBank(FilterBank):
 
     Args:
         filters: The four filters, each (taps,) or (taps, channels).
+        dtype: Of the filters; None: PyTorch's default. `double()` cannot bring back what float32 has rounded off.
     """
 
-    def __init__(self, filters: Filters) -> None:
+    def __init__(self, filters: Filters, *, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         for name, value in zip(Filters._fields, filters, strict=True):
-            self.register_buffer(name, value.float())
+            self.register_buffer(name, value.to(dtype or torch.get_default_dtype()))
 
     @classmethod
-    def from_wavelet(cls, name: str) -> "FixedBank":
+    def from_wavelet(cls, name: str, *, dtype: torch.dtype | None = None) -> "FixedBank":
         """The filters of a pywt wavelet, shared by all channels."""
-        return cls(wavelet_filters(find_wavelet(name)))
+        return cls(wavelet_filters(find_wavelet(name)), dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
@@ -181,30 +182,49 @@ class AdaptiveBank(FilterBank):
         dec_lo: (taps,) or (taps, groups), the analysis low-pass at the start.
         rec_lo: The synthesis low-pass at the start, which then trains on its own; None: the reversed dec_lo, always.
         compat: See `quadrature`.
+        dtype: As for `FixedBank`.
     """
 
-    def __init__(self, dec_lo: Tensor, rec_lo: Tensor | None = None, *, compat: Compat = "none") -> None:
+    def __init__(
+        self,
+        dec_lo: Tensor,
+        rec_lo: Tensor | None = None,
+        *,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         self.compat: Compat = compat
-        self.dec_lo = nn.Parameter(dec_lo.detach().clone().float())
-        self.rec_lo = None if rec_lo is None else nn.Parameter(rec_lo.detach().clone().float())
+        self.dec_lo = parameter(dec_lo, dtype)
+        self.rec_lo = None if rec_lo is None else parameter(rec_lo, dtype)
 
     @classmethod
     def from_wavelet(
-        cls, name: str, channels: int | None = None, *, tied: bool = True, compat: Compat = "none"
+        cls,
+        name: str,
+        channels: int | None = None,
+        *,
+        tied: bool = True,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
     ) -> "AdaptiveBank":
         """Starts at a pywt wavelet, with filters of their own for each of `channels`.
 
         `tied` filters need an orthogonal wavelet; a synthesis of its own may start at a biorthogonal one.
         """
         if tied:
-            return cls(_repeat(orthogonal_low_pass(name), channels), compat=compat)
+            return cls(_repeat(orthogonal_low_pass(name), channels), compat=compat, dtype=dtype)
         filters = wavelet_filters(find_wavelet(name))
-        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), compat=compat)
+        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), compat=compat, dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
         return quadrature(self.dec_lo, self.rec_lo, self.compat)
+
+
+def parameter(value: Tensor, dtype: torch.dtype | None) -> nn.Parameter:
+    """A copy of the value to train, in that dtype; None: in PyTorch's default."""
+    return nn.Parameter(value.detach().clone().to(dtype or torch.get_default_dtype()))
 
 
 def _repeat(low: Tensor, channels: int | None) -> Tensor:

@@ -3,9 +3,9 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from wavspa_lit.wavelets.bank import Compat, FilterBank, Filters, orthogonal_low_pass, quadrature
+from wavspa_lit.wavelets.bank import Compat, FilterBank, Filters, orthogonal_low_pass, parameter, quadrature
 
 
 def lattice_filter(angles: Tensor) -> Tensor:
@@ -48,23 +48,36 @@ class OrthogonalBank(FilterBank):
         angles: (stages,) or (stages, channels), the lattice angles at the start.
         low_pass: Keep Σθ = π/4, so that the low-pass stays one; the last angle then follows from the others.
         compat: See `quadrature`.
+        dtype: Of the angles; None: PyTorch's default.
     """
 
-    def __init__(self, angles: Tensor, *, low_pass: bool = False, compat: Compat = "none") -> None:
+    def __init__(
+        self,
+        angles: Tensor,
+        *,
+        low_pass: bool = False,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         self.compat: Compat = compat
         self.low_pass = low_pass
-        angles = angles.detach().clone().float()
-        self.angles = nn.Parameter(angles[:-1] if low_pass else angles)
+        self.angles = parameter(angles[:-1] if low_pass else angles, dtype)
 
     @classmethod
     def from_wavelet(
-        cls, name: str, channels: int | None = None, *, low_pass: bool = False, compat: Compat = "none"
+        cls,
+        name: str,
+        channels: int | None = None,
+        *,
+        low_pass: bool = False,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
     ) -> "OrthogonalBank":
         """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`."""
         angles = lattice_angles(orthogonal_low_pass(name))
         angles = angles if channels is None else angles[:, None].repeat(1, channels)
-        return cls(angles, low_pass=low_pass, compat=compat)
+        return cls(angles, low_pass=low_pass, compat=compat, dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""

@@ -66,6 +66,15 @@ def test_single_precision_equals_pywt(mode):
         assert numpy.abs(band.numpy() - reference).max() <= 1e-6 * scale
 
 
+def test_extrapolation_does_not_multiply_rounding_errors():
+    """A single sample goes on as a constant, of which deeper levels extrapolate what should be constant as well."""
+    x = signal(1, dtype=torch.float32)
+    expected = pywt.wavedec(x.numpy().astype(numpy.float64), "db20", mode="smooth", level=3, axis=1)
+    scale = max(numpy.abs(band).max() for band in expected)
+    for band, reference in zip(wavedec(x, "db20", 3, "smooth"), expected, strict=True):
+        assert numpy.abs(band.numpy() - reference).max() <= 1e-6 * scale
+
+
 @settings(max_examples=60, deadline=None)
 @given(length=LENGTHS, level=LEVELS, mode=st.sampled_from(MODES), wavelet=st.sampled_from(WAVELETS))
 def test_reconstruction_is_perfect(length, level, mode, wavelet):

@@ -179,13 +179,21 @@ def test_filters_by_level():
         wavedec(x, ["db2", "db4"], 3)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_accumulates_in_single(dtype):
-    x = signal(64, dtype=torch.float32).to(dtype)
-    bank = AdaptiveBank.from_wavelet("db8", 3)
-    for band, exact in zip(wavedec(x, bank, 1), wavedec(x.float(), bank, 1), strict=True):
-        assert band.dtype == dtype
-        torch.testing.assert_close(band, exact.to(dtype))
+def test_half_precision_accumulates_in_single(dtype, mode):
+    """Values and gradients, at the boundaries as well, are the exact ones rounded once."""
+    x = signal(24, dtype=torch.float32).to(dtype)
+    results = []
+    for start in (x, x.float()):
+        start.requires_grad_()
+        bands = wavedec(start, "db8", 1, mode)
+        (gradient,) = torch.autograd.grad((bands[0] + bands[1]).sum(), start)
+        back = waverec([band.detach().to(dtype).to(start.dtype) for band in bands], "db8", 24, mode)
+        results.append((*bands, gradient, back))
+    for half, exact in zip(*results, strict=True):
+        assert half.dtype == dtype
+        torch.testing.assert_close(half, exact.to(dtype))
 
 
 @pytest.mark.parametrize("bank", [AdaptiveBank.from_wavelet("db8", 3), AdaptiveLifting(6, 3)], ids=["bank", "lifting"])

@@ -92,6 +92,12 @@ def test_angles_come_back():
     torch.testing.assert_close(lattice_filter(lattice_angles(low)), low)
 
 
+@pytest.mark.parametrize("low", [torch.ones(4), torch.tensor(pywt.Wavelet("dmey").dec_lo)], ids=["ones", "dmey"])
+def test_only_orthonormal_filters_have_angles(low):
+    with pytest.raises(ValueError, match="not orthonormal"):
+        lattice_angles(low)
+
+
 def test_low_pass_constraint_keeps_a_low_pass():
     bank = OrthogonalBank.from_wavelet("db4", 3, low_pass=True)
     torch.testing.assert_close(bank.filters().dec_lo[:, 0], torch.tensor(pywt.Wavelet("db4").dec_lo), atol=1e-6, rtol=0)

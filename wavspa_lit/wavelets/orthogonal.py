@@ -27,7 +27,11 @@ def lattice_filter(angles: Tensor) -> Tensor:
 
 
 def lattice_angles(low: Tensor) -> Tensor:
-    """The inverse of `lattice_filter`: angles (taps / 2,) of an orthonormal low-pass (taps,), float64."""
+    """The inverse of `lattice_filter`: angles (taps / 2,) of an orthonormal low-pass (taps,), float64.
+
+    Raises:
+        ValueError: If the low-pass is not orthonormal to its even shifts; pywt's dmey is only nearly so.
+    """
     rest, angles = low.double(), []
     while len(rest) > 2:
         # One stage maps (0, a) at the front to a (cos, -sin), and (b, 0) at the back to b (sin, cos).
@@ -38,7 +42,11 @@ def lattice_angles(low: Tensor) -> Tensor:
         even, odd = rest[::2], rest[1::2]
         rest = torch.stack((even * sin + odd * cos, even * cos - odd * sin), dim=1).flatten()[1:-1]
     angles.append(torch.atan2(rest[0], rest[1]))
-    return torch.stack(angles[::-1])
+    found = torch.stack(angles[::-1])
+    error = float((lattice_filter(found) - low.double()).abs().max())
+    if not error < 1e-6:
+        raise ValueError(f"the low-pass is not orthonormal to its even shifts: its lattice misses it by {error:.1e}")
+    return found
 
 
 class OrthogonalBank(FilterBank):

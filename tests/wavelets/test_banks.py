@@ -185,6 +185,13 @@ def test_double_banks_are_as_exact_as_the_wavelet(kind):
     assert {value.dtype for value in kind.from_wavelet("db4").state_dict().values()} == {torch.float32}
 
 
+@pytest.mark.parametrize("kind", [AdaptiveBank.from_wavelet, OrthogonalBank.from_wavelet])
+def test_misspelt_compat_is_refused(kind):
+    for build in (lambda: kind("db2", compat="Official"), lambda: LiftingScheme(compat="Official")):
+        with pytest.raises(ValueError, match="unknown compat 'Official'; known: none, official"):
+            build()
+
+
 @pytest.mark.filterwarnings("ignore:level=")
 @pytest.mark.parametrize("kind", ["adaptive", "orthogonal", "adaptive_lifting"])
 def test_gradients_are_exact(kind):
@@ -217,6 +224,8 @@ def test_configs_build_what_they_say(kind):
     [
         ({"name": "db200"}, "unknown wavelet 'db200'; did you mean"),
         ({"kind": "orthogonal", "name": "bior2.2"}, "not orthogonal"),
+        ({"kind": "orthogonl"}, "unknown wavelet.kind 'orthogonl'; known: fixed, adaptive"),
+        ({"compat": "Official"}, "unknown wavelet.compat 'Official'; known: none, official"),
         ({"level": -1}, "wavelet.level"),
         ({"penalty": -0.1}, "wavelet.penalty"),
     ],

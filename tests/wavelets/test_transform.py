@@ -18,6 +18,8 @@ from wavspa_lit.wavelets import (
     band_masks,
     max_level,
     wavedec,
+    wavelet_packet,
+    wavelet_packet_inverse,
     waverec,
 )
 
@@ -66,6 +68,7 @@ def test_single_precision_equals_pywt(mode):
         assert numpy.abs(band.numpy() - reference).max() <= 1e-6 * scale
 
 
+@pytest.mark.filterwarnings("ignore:Level value")
 def test_extrapolation_does_not_multiply_rounding_errors():
     """A single sample goes on as a constant, of which deeper levels extrapolate what should be constant as well."""
     x = signal(1, dtype=torch.float32)
@@ -228,11 +231,30 @@ def test_too_deep_warns_once_and_works():
         (lambda: wavedec(signal(8), "dbb2", 1), ValueError, "unknown wavelet 'dbb2'; did you mean"),
         (lambda: wavedec(signal(8), torch.ones(3), 1), ValueError, "even number of taps, got 3"),
         (lambda: wavedec(signal(8), torch.ones(4, 2), 1), ValueError, "filters have 2 channels, the signal has 3"),
+        (lambda: wavedec(signal(8), torch.ones(4, 3, 2), 1), ValueError, "filters are \\(taps,\\) or"),
+        (lambda: wavedec(signal(8), (*[torch.ones(4)] * 3, torch.ones(6)), 1), ValueError, "\\[4, 4, 4, 6\\] taps"),
+        (lambda: wavedec(signal(8), AdaptiveLifting(0), 1), ValueError, "at least 1 tap"),
         (lambda: wavedec(signal(8).long(), "db2", 1), TypeError, "floating point"),
+        (lambda: wavedec(signal(8).numpy(), "db2", 1), TypeError, "got ndarray; convert with torch.as_tensor"),
         (lambda: wavedec(torch.randn(8), "db2", 1), ValueError, "use axis=-1"),
+        (lambda: wavedec(torch.tensor(1.0), "db2", 1, axis=-1), ValueError, "use axis=-1"),
         (lambda: wavedec(signal(0), "db2", 1), ValueError, "empty"),
+        (lambda: wavedec(signal(8, 0), "db2", 1), ValueError, "empty"),
         (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 7) > 0), ValueError, "mask covers 7 samples, x has 8"),
         (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(3, 8) > 0), ValueError, "expected \\(batch, length\\)"),
+        (
+            lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 8, 1) > 0),
+            ValueError,
+            "expected \\(batch, length\\)",
+        ),
+        (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 8)), TypeError, "mask must be of bool"),
+        (lambda: wavelet_packet(signal(8), "db2", 1, mask=torch.ones(2, 7) > 0), ValueError, "mask covers 7 samples"),
+        (lambda: band_masks(torch.ones(2, 8) > 0, "db2", 1, "mirror"), ValueError, "unknown mode 'mirror'"),
+        (lambda: band_masks(torch.ones(2, 8) > 0, "db2", -1), ValueError, "level must not be negative"),
+        (lambda: wavelet_packet_inverse([signal(4)] * 2, "db2", 8, "mirror"), ValueError, "unknown mode 'mirror'"),
+        (lambda: waverec([signal(4), signal(4, batch=1)], "db2"), ValueError, "do not belong together"),
+        (lambda: waverec([signal(8)], "db2", 9), ValueError, "length=9 does not fit"),
+        (lambda: waverec([signal(8)], "db2", -1), ValueError, "length=-1 does not fit"),
         (lambda: waverec([], "db2"), ValueError, "empty"),
         (lambda: waverec(wavedec(signal(8), "db2", 1), "db2", 30), ValueError, "length=30"),
         (lambda: wavedec(signal(8), 7, 1), TypeError, "expected a filter bank"),

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from difflib import get_close_matches
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import pywt
 import torch
@@ -11,6 +11,13 @@ from torch.nn.functional import pad
 
 Compat = Literal["none", "official"]
 """`official` reproduces what the released code computes where that differs from what it means to compute."""
+
+
+def known_compat(compat: Compat) -> Compat:
+    """The argument, or a ValueError if it is no `Compat`."""
+    if compat not in get_args(Compat):
+        raise ValueError(f"unknown compat {compat!r}; known: {', '.join(get_args(Compat))}")
+    return compat
 
 
 class Filters(NamedTuple):
@@ -25,8 +32,13 @@ class Filters(NamedTuple):
         """The filters as (taps, channels), checked against the signal.
 
         Raises:
-            ValueError: If the number of taps is odd, or the filters are for another number of channels.
+            ValueError: If the filters have other axes, an odd number of taps or different numbers of them, or are for
+                another number of channels.
         """
+        if any(f.dim() not in (1, 2) for f in self):
+            raise ValueError(f"filters are (taps,) or (taps, channels), got shapes {[tuple(f.shape) for f in self]}")
+        if len({len(f) for f in self}) > 1:
+            raise ValueError(f"filters have {[len(f) for f in self]} taps; pad them with zeros to the same number")
         taps = self.dec_lo.shape[0]
         if taps < 2 or taps % 2:
             raise ValueError(f"filters need an even number of taps, got {taps}; pad them with a zero")
@@ -194,7 +206,7 @@ class AdaptiveBank(FilterBank):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.compat: Compat = compat
+        self.compat = known_compat(compat)
         self.dec_lo = parameter(dec_lo, dtype)
         self.rec_lo = None if rec_lo is None else parameter(rec_lo, dtype)
 

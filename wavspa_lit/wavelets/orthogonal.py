@@ -5,7 +5,15 @@ import math
 import torch
 from torch import Tensor
 
-from wavspa_lit.wavelets.bank import Compat, FilterBank, Filters, orthogonal_low_pass, parameter, quadrature
+from wavspa_lit.wavelets.bank import (
+    Compat,
+    FilterBank,
+    Filters,
+    known_compat,
+    orthogonal_low_pass,
+    parameter,
+    quadrature,
+)
 
 
 def lattice_filter(angles: Tensor) -> Tensor:
@@ -68,7 +76,7 @@ class OrthogonalBank(FilterBank):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.compat: Compat = compat
+        self.compat = known_compat(compat)
         self.low_pass = low_pass
         self.angles = parameter(angles[:-1] if low_pass else angles, dtype)
 

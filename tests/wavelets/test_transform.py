@@ -178,6 +178,7 @@ def test_filters_by_level():
     first, second = wavedec(x, "db2", 1), wavedec(x, ["db2", "db4"], 2)
     torch.testing.assert_close(second[2], first[1])
     torch.testing.assert_close(second[1], wavedec(first[0], "db4", 1)[1])
+    assert len(wavedec(x, ["db2", "db4"])) == 3  # although three levels of db2 were useful
     with pytest.raises(ValueError, match="filters for 2 levels"):
         wavedec(x, ["db2", "db4"], 3)
 

@@ -31,7 +31,7 @@ def wavedec(
         x: (..., length, channels) or, with `axis`, the signal along another axis; float64, float32, bfloat16, float16
             (half precision is accumulated in float32). Real numbers only.
         bank: Filters, see `Bank`. Filters are (taps,) or (taps, channels).
-        level: Depth; None: the largest that pywt calls useful.
+        level: Depth; None: `max_level`, the largest that pywt calls useful.
         mode: Boundary rule: any pywt mode with pywt's lengths and values, or `official` (the released code's).
         mask: (batch, length) bool, True for valid samples, False for the padding behind them. Each row is then
             transformed as if it were alone, and coefficients outside `band_masks` are 0. x must be
@@ -143,10 +143,14 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
 
 
 def max_level(length: int, bank: Bank) -> int:
-    """The largest useful depth, as pywt counts it: beyond it, every coefficient touches a boundary."""
+    """The largest useful depth, as pywt counts it: beyond it, every coefficient touches a boundary.
+
+    With filters by level it is at most their number.
+    """
     step = at_level(bank, 0)
     taps = 2 if isinstance(step, Lifting) else as_filters(step).dec_lo.shape[0]
-    return 0 if length < taps - 1 or taps < 2 else (length // (taps - 1)).bit_length() - 1
+    useful = 0 if length < taps - 1 or taps < 2 else (length // (taps - 1)).bit_length() - 1
+    return useful if step is bank else min(useful, len(bank))
 
 
 def path_of_lengths(

@@ -92,6 +92,12 @@ def test_angles_come_back():
     torch.testing.assert_close(lattice_filter(lattice_angles(low)), low)
 
 
+@pytest.mark.parametrize("low", [torch.ones(4), torch.tensor(pywt.Wavelet("dmey").dec_lo)], ids=["ones", "dmey"])
+def test_only_orthonormal_filters_have_angles(low):
+    with pytest.raises(ValueError, match="not orthonormal"):
+        lattice_angles(low)
+
+
 def test_low_pass_constraint_keeps_a_low_pass():
     bank = OrthogonalBank.from_wavelet("db4", 3, low_pass=True)
     torch.testing.assert_close(bank.filters().dec_lo[:, 0], torch.tensor(pywt.Wavelet("db4").dec_lo), atol=1e-6, rtol=0)
@@ -170,6 +176,22 @@ def test_fixed_banks_reconstruct_and_do_not_train(name):
     assert list(bank.parameters()) == []
 
 
+@pytest.mark.parametrize("kind", [FixedBank, AdaptiveBank, OrthogonalBank])
+def test_double_banks_are_as_exact_as_the_wavelet(kind):
+    x = torch.randn(2, 60, 3, dtype=torch.float64)
+    bank = kind.from_wavelet("db4", dtype=torch.float64)
+    for band, expected in zip(wavedec(x, bank, 2), wavedec(x, "db4", 2), strict=True):
+        torch.testing.assert_close(band, expected, atol=1e-12, rtol=0)
+    assert {value.dtype for value in kind.from_wavelet("db4").state_dict().values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", [AdaptiveBank.from_wavelet, OrthogonalBank.from_wavelet])
+def test_misspelt_compat_is_refused(kind):
+    for build in (lambda: kind("db2", compat="Official"), lambda: LiftingScheme(compat="Official")):
+        with pytest.raises(ValueError, match="unknown compat 'Official'; known: none, official"):
+            build()
+
+
 @pytest.mark.filterwarnings("ignore:level=")
 @pytest.mark.parametrize("kind", ["adaptive", "orthogonal", "adaptive_lifting"])
 def test_gradients_are_exact(kind):
@@ -202,6 +224,8 @@ def test_configs_build_what_they_say(kind):
     [
         ({"name": "db200"}, "unknown wavelet 'db200'; did you mean"),
         ({"kind": "orthogonal", "name": "bior2.2"}, "not orthogonal"),
+        ({"kind": "orthogonl"}, "unknown wavelet.kind 'orthogonl'; known: fixed, adaptive"),
+        ({"compat": "Official"}, "unknown wavelet.compat 'Official'; known: none, official"),
         ({"level": -1}, "wavelet.level"),
         ({"penalty": -0.1}, "wavelet.penalty"),
     ],

@@ -18,6 +18,8 @@ from wavspa_lit.wavelets import (
     band_masks,
     max_level,
     wavedec,
+    wavelet_packet,
+    wavelet_packet_inverse,
     waverec,
 )
 
@@ -63,6 +65,16 @@ def test_single_precision_equals_pywt(mode):
     expected = pywt.wavedec(x.numpy().astype(numpy.float64), "db4", mode=mode, level=3, axis=1)
     scale = max(numpy.abs(band).max() for band in expected)
     for band, reference in zip(wavedec(x, "db4", 3, mode), expected, strict=True):
+        assert numpy.abs(band.numpy() - reference).max() <= 1e-6 * scale
+
+
+@pytest.mark.filterwarnings("ignore:Level value")
+def test_extrapolation_does_not_multiply_rounding_errors():
+    """A single sample goes on as a constant, of which deeper levels extrapolate what should be constant as well."""
+    x = signal(1, dtype=torch.float32)
+    expected = pywt.wavedec(x.numpy().astype(numpy.float64), "db20", mode="smooth", level=3, axis=1)
+    scale = max(numpy.abs(band).max() for band in expected)
+    for band, reference in zip(wavedec(x, "db20", 3, "smooth"), expected, strict=True):
         assert numpy.abs(band.numpy() - reference).max() <= 1e-6 * scale
 
 
@@ -166,17 +178,26 @@ def test_filters_by_level():
     first, second = wavedec(x, "db2", 1), wavedec(x, ["db2", "db4"], 2)
     torch.testing.assert_close(second[2], first[1])
     torch.testing.assert_close(second[1], wavedec(first[0], "db4", 1)[1])
+    assert len(wavedec(x, ["db2", "db4"])) == 3  # although three levels of db2 were useful
     with pytest.raises(ValueError, match="filters for 2 levels"):
         wavedec(x, ["db2", "db4"], 3)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_accumulates_in_single(dtype):
-    x = signal(64, dtype=torch.float32).to(dtype)
-    bank = AdaptiveBank.from_wavelet("db8", 3)
-    for band, exact in zip(wavedec(x, bank, 1), wavedec(x.float(), bank, 1), strict=True):
-        assert band.dtype == dtype
-        torch.testing.assert_close(band, exact.to(dtype))
+def test_half_precision_accumulates_in_single(dtype, mode):
+    """Values and gradients, at the boundaries as well, are the exact ones rounded once."""
+    x = signal(24, dtype=torch.float32).to(dtype)
+    results = []
+    for start in (x, x.float()):
+        start.requires_grad_()
+        bands = wavedec(start, "db8", 1, mode)
+        (gradient,) = torch.autograd.grad((bands[0] + bands[1]).sum(), start)
+        back = waverec([band.detach().to(dtype).to(start.dtype) for band in bands], "db8", 24, mode)
+        results.append((*bands, gradient, back))
+    for half, exact in zip(*results, strict=True):
+        assert half.dtype == dtype
+        torch.testing.assert_close(half, exact.to(dtype))
 
 
 @pytest.mark.parametrize("bank", [AdaptiveBank.from_wavelet("db8", 3), AdaptiveLifting(6, 3)], ids=["bank", "lifting"])
@@ -211,11 +232,30 @@ def test_too_deep_warns_once_and_works():
         (lambda: wavedec(signal(8), "dbb2", 1), ValueError, "unknown wavelet 'dbb2'; did you mean"),
         (lambda: wavedec(signal(8), torch.ones(3), 1), ValueError, "even number of taps, got 3"),
         (lambda: wavedec(signal(8), torch.ones(4, 2), 1), ValueError, "filters have 2 channels, the signal has 3"),
+        (lambda: wavedec(signal(8), torch.ones(4, 3, 2), 1), ValueError, "filters are \\(taps,\\) or"),
+        (lambda: wavedec(signal(8), (*[torch.ones(4)] * 3, torch.ones(6)), 1), ValueError, "\\[4, 4, 4, 6\\] taps"),
+        (lambda: wavedec(signal(8), AdaptiveLifting(0), 1), ValueError, "at least 1 tap"),
         (lambda: wavedec(signal(8).long(), "db2", 1), TypeError, "floating point"),
+        (lambda: wavedec(signal(8).numpy(), "db2", 1), TypeError, "got ndarray; convert with torch.as_tensor"),
         (lambda: wavedec(torch.randn(8), "db2", 1), ValueError, "use axis=-1"),
+        (lambda: wavedec(torch.tensor(1.0), "db2", 1, axis=-1), ValueError, "use axis=-1"),
         (lambda: wavedec(signal(0), "db2", 1), ValueError, "empty"),
+        (lambda: wavedec(signal(8, 0), "db2", 1), ValueError, "empty"),
         (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 7) > 0), ValueError, "mask covers 7 samples, x has 8"),
         (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(3, 8) > 0), ValueError, "expected \\(batch, length\\)"),
+        (
+            lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 8, 1) > 0),
+            ValueError,
+            "expected \\(batch, length\\)",
+        ),
+        (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 8)), TypeError, "mask must be of bool"),
+        (lambda: wavelet_packet(signal(8), "db2", 1, mask=torch.ones(2, 7) > 0), ValueError, "mask covers 7 samples"),
+        (lambda: band_masks(torch.ones(2, 8) > 0, "db2", 1, "mirror"), ValueError, "unknown mode 'mirror'"),
+        (lambda: band_masks(torch.ones(2, 8) > 0, "db2", -1), ValueError, "level must not be negative"),
+        (lambda: wavelet_packet_inverse([signal(4)] * 2, "db2", 8, "mirror"), ValueError, "unknown mode 'mirror'"),
+        (lambda: waverec([signal(4), signal(4, batch=1)], "db2"), ValueError, "do not belong together"),
+        (lambda: waverec([signal(8)], "db2", 9), ValueError, "length=9 does not fit"),
+        (lambda: waverec([signal(8)], "db2", -1), ValueError, "length=-1 does not fit"),
         (lambda: waverec([], "db2"), ValueError, "empty"),
         (lambda: waverec(wavedec(signal(8), "db2", 1), "db2", 30), ValueError, "length=30"),
         (lambda: wavedec(signal(8), 7, 1), TypeError, "expected a filter bank"),

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from difflib import get_close_matches
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import pywt
 import torch
@@ -11,6 +11,13 @@ from torch.nn.functional import pad
 
 Compat = Literal["none", "official"]
 """`official` reproduces what the released code computes where that differs from what it means to compute."""
+
+
+def known_compat(compat: Compat) -> Compat:
+    """The argument, or a ValueError if it is no `Compat`."""
+    if compat not in get_args(Compat):
+        raise ValueError(f"unknown compat {compat!r}; known: {', '.join(get_args(Compat))}")
+    return compat
 
 
 class Filters(NamedTuple):
@@ -25,8 +32,13 @@ class Filters(NamedTuple):
         """The filters as (taps, channels), checked against the signal.
 
         Raises:
-            ValueError: If the number of taps is odd, or the filters are for another number of channels.
+            ValueError: If the filters have other axes, an odd number of taps or different numbers of them, or are for
+                another number of channels.
         """
+        if any(f.dim() not in (1, 2) for f in self):
+            raise ValueError(f"filters are (taps,) or (taps, channels), got shapes {[tuple(f.shape) for f in self]}")
+        if len({len(f) for f in self}) > 1:
+            raise ValueError(f"filters have {[len(f) for f in self]} taps; pad them with zeros to the same number")
         taps = self.dec_lo.shape[0]
         if taps < 2 or taps % 2:
             raise ValueError(f"filters need an even number of taps, got {taps}; pad them with a zero")
@@ -155,17 +167,18 @@ class FixedBank(FilterBank):
 
     Args:
         filters: The four filters, each (taps,) or (taps, channels).
+        dtype: Of the filters; None: PyTorch's default. `double()` cannot bring back what float32 has rounded off.
     """
 
-    def __init__(self, filters: Filters) -> None:
+    def __init__(self, filters: Filters, *, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         for name, value in zip(Filters._fields, filters, strict=True):
-            self.register_buffer(name, value.float())
+            self.register_buffer(name, value.to(dtype or torch.get_default_dtype()))
 
     @classmethod
-    def from_wavelet(cls, name: str) -> "FixedBank":
+    def from_wavelet(cls, name: str, *, dtype: torch.dtype | None = None) -> "FixedBank":
         """The filters of a pywt wavelet, shared by all channels."""
-        return cls(wavelet_filters(find_wavelet(name)))
+        return cls(wavelet_filters(find_wavelet(name)), dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
@@ -181,30 +194,49 @@ class AdaptiveBank(FilterBank):
         dec_lo: (taps,) or (taps, groups), the analysis low-pass at the start.
         rec_lo: The synthesis low-pass at the start, which then trains on its own; None: the reversed dec_lo, always.
         compat: See `quadrature`.
+        dtype: As for `FixedBank`.
     """
 
-    def __init__(self, dec_lo: Tensor, rec_lo: Tensor | None = None, *, compat: Compat = "none") -> None:
+    def __init__(
+        self,
+        dec_lo: Tensor,
+        rec_lo: Tensor | None = None,
+        *,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
-        self.compat: Compat = compat
-        self.dec_lo = nn.Parameter(dec_lo.detach().clone().float())
-        self.rec_lo = None if rec_lo is None else nn.Parameter(rec_lo.detach().clone().float())
+        self.compat = known_compat(compat)
+        self.dec_lo = parameter(dec_lo, dtype)
+        self.rec_lo = None if rec_lo is None else parameter(rec_lo, dtype)
 
     @classmethod
     def from_wavelet(
-        cls, name: str, channels: int | None = None, *, tied: bool = True, compat: Compat = "none"
+        cls,
+        name: str,
+        channels: int | None = None,
+        *,
+        tied: bool = True,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
     ) -> "AdaptiveBank":
         """Starts at a pywt wavelet, with filters of their own for each of `channels`.
 
         `tied` filters need an orthogonal wavelet; a synthesis of its own may start at a biorthogonal one.
         """
         if tied:
-            return cls(_repeat(orthogonal_low_pass(name), channels), compat=compat)
+            return cls(_repeat(orthogonal_low_pass(name), channels), compat=compat, dtype=dtype)
         filters = wavelet_filters(find_wavelet(name))
-        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), compat=compat)
+        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), compat=compat, dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
         return quadrature(self.dec_lo, self.rec_lo, self.compat)
+
+
+def parameter(value: Tensor, dtype: torch.dtype | None) -> nn.Parameter:
+    """A copy of the value to train, in that dtype; None: in PyTorch's default."""
+    return nn.Parameter(value.detach().clone().to(dtype or torch.get_default_dtype()))
 
 
 def _repeat(low: Tensor, channels: int | None) -> Tensor:

@@ -56,10 +56,13 @@ def inside(x: Tensor, ends: Tensor | None) -> Tensor:
 
 def _values(x: Tensor, positions: Tensor, n: Tensor, mode: str) -> Tensor:
     """Values at positions (batch or 1, count) outside the signals of lengths n (batch or 1,)."""
+
+    def at(index: Tensor) -> Tensor:
+        return x.gather(1, index.expand(len(x), -1)[..., None].expand(-1, -1, x.shape[2]))
+
     total: Tensor | None = None
-    for weight, index in _terms(mode, positions, n[:, None]):
-        index = index.expand(len(x), -1)[..., None].expand(-1, -1, x.shape[2])
-        value = x.gather(1, index)
+    for weight, index, other in _terms(mode, positions, n[:, None]):
+        value = at(index) if other is None else at(index) - at(other)
         if weight is not None:
             value = value * weight[..., None].to(x.dtype)
         total = value if total is None else total + value
@@ -67,32 +70,35 @@ def _values(x: Tensor, positions: Tensor, n: Tensor, mode: str) -> Tensor:
     return total
 
 
-def _terms(mode: str, q: Tensor, n: Tensor) -> list[tuple[Tensor | None, Tensor]]:
-    """The extension at positions q as a sum of weight · x[index]; no weight means 1."""
+def _terms(mode: str, q: Tensor, n: Tensor) -> list[tuple[Tensor | None, Tensor, Tensor | None]]:
+    """The extension at positions q as a sum of weight · (x[index] - x[other]); None: of weight 1, less nothing.
+
+    Differences are taken before they are multiplied by distances, which would multiply rounding errors.
+    """
     last = n - 1
     if mode in ("periodic", "periodization"):
-        return [(None, q % n)]
+        return [(None, q % n, None)]
     if mode == "constant":
-        return [(None, q.clamp(min=0).minimum(last))]
+        return [(None, q.clamp(min=0).minimum(last), None)]
     if mode in ("symmetric", "antisymmetric"):
         phase = q % (2 * n)
         sign = torch.where(phase < n, 1, -1) if mode == "antisymmetric" else None
-        return [(sign, phase.minimum(2 * n - 1 - phase))]
+        return [(sign, phase.minimum(2 * n - 1 - phase), None)]
     if mode == "smooth":
         distance = torch.where(q < 0, -q, q - last)
         edge = torch.where(q < 0, 0, last)
         inner = torch.where(q < 0, last.clamp(max=1), (last - 1).clamp(min=0))
-        return [(1 + distance, edge), (-distance, inner)]
+        return [(None, edge, None), (distance, edge, inner)]
     period = (2 * last).clamp(min=1)
     phase = q % period
     index = phase.minimum((2 * last - phase).clamp(min=0))
     if mode in ("reflect", "official"):
-        return [(None, index)]
+        return [(None, index, None)]
     # antireflect: point reflection at the ends, so that each period adds twice the rise of the signal
     rises = 2 * torch.div(q, period, rounding_mode="floor")
     mirrored = phase > last
     return [
-        (torch.where(mirrored, -1, 1), index),
-        (rises + 2 * mirrored, last.expand_as(q)),
-        (-rises, torch.zeros_like(q)),
+        (torch.where(mirrored, -1, 1), index, None),
+        (2 * mirrored, last.expand_as(q), None),
+        (rises, last.expand_as(q), torch.zeros_like(q)),
     ]

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 
@@ -12,6 +12,7 @@ from wavspa_lit.wavelets.lifting import AdaptiveLifting, LiftingScheme
 from wavspa_lit.wavelets.orthogonal import OrthogonalBank
 
 Kind = Literal["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"]
+Sharing = Literal["channel", "head", "all"]
 
 
 @dataclass
@@ -27,7 +28,7 @@ class WaveletConfig:
     """Depth of the decomposition."""
     mode: Mode = "periodization"
     """How the signal goes on beyond its ends; lifting is always periodic."""
-    sharing: Literal["channel", "head", "all"] = "channel"
+    sharing: Sharing = "channel"
     """Trainable filters for each channel, for each attention head's share of the channels, or one for all."""
     per_level: bool = False
     """Trainable filters for each level, or the same at all levels."""
@@ -45,6 +46,10 @@ class WaveletConfig:
     """official: compute what the released code computes, which reverses the channels of the low-pass."""
 
     def __post_init__(self) -> None:
+        for field, choices in {"kind": Kind, "mode": Mode, "sharing": Sharing, "compat": Compat}.items():
+            if getattr(self, field) not in get_args(choices):
+                known = ", ".join(get_args(choices))
+                raise ValueError(f"unknown wavelet.{field} {getattr(self, field)!r}; known: {known}")
         if self.level < 0:
             raise ValueError(f"wavelet.level must not be negative, got {self.level}")
         if self.penalty < 0:

@@ -40,17 +40,23 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
         return bank.analyse(x, lengths)
     filters = as_filters(bank).for_channels(x.shape[2])
     taps = filters.dec_lo.shape[0]
-    total = x.shape[1]
+    total, dtype = x.shape[1], x.dtype
     count = coefficient_lengths(total, bank, mode)
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
     low_filter, high_filter = filters.dec_lo.flip(0), filters.dec_hi.flip(0)
-    if use_fused(x, backend):
+    fused = use_fused(x, backend)
+    if not fused or mode not in RULES:
+        x = x.to(
+            torch.promote_types(dtype, torch.float32)
+        )  # what is extrapolated is not rounded, nor are its gradients
+    if fused:
         offset, rule = _offset(taps, mode), mode
         if mode not in RULES:
             x, offset, rule = extend(x, taps - 2, taps - 1, mode, lengths), 0, "zero"
             lengths = None if lengths is None else lengths + 2 * taps - 3
         weights = [f.to(x.device, torch.float32) for f in (low_filter, high_filter)]
-        return down(x, *weights, offset, count, rule, lengths, ends)
+        low, high = down(x, *weights, offset, count, rule, lengths, ends)
+        return low.to(dtype), high.to(dtype)
     if mode == "periodization":
         x, even = _even(x, lengths)
         extended = extend(x, taps // 2 - 1, taps // 2 - 1, "periodic", even)
@@ -62,7 +68,7 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
     else:
         extended = extend(x, taps - 2, taps - 1, mode, lengths)
     low, high = filter_down(extended, low_filter, high_filter, count, backend)
-    return inside(low, ends), inside(high, ends)
+    return inside(low, ends).to(dtype), inside(high, ends).to(dtype)
 
 
 def synthesise(
@@ -91,7 +97,9 @@ def synthesise(
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
     if not isinstance(bank, Lifting) and use_fused(low, backend):
         return _fused_synthesis(low, high, bank, mode, lengths, ends, total)
-    low, high = inside(low, ends), inside(high, ends)
+    dtype = low.dtype
+    wide = torch.promote_types(dtype, torch.float32)
+    low, high = inside(low.to(wide), ends), inside(high.to(wide), ends)
     if isinstance(bank, Lifting):
         signal = bank.synthesise(low, high, lengths)
     else:
@@ -103,7 +111,7 @@ def synthesise(
         else:
             wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
             signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
-    return inside(signal[:, :total], lengths)
+    return inside(signal[:, :total], lengths).to(dtype)
 
 
 def _fused_synthesis(

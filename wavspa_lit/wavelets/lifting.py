@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
-from wavspa_lit.wavelets.bank import Compat, spread
+from wavspa_lit.wavelets.bank import Compat, known_compat, spread
 from wavspa_lit.wavelets.boundary import extend, inside
 from wavspa_lit.wavelets.convolution import correlate
 
@@ -54,7 +54,7 @@ class LiftingScheme(Lifting):
 
     def __init__(self, *, compat: Compat = "none") -> None:
         super().__init__()
-        self.compat: Compat = compat
+        self.compat = known_compat(compat)
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.predict`."""
@@ -80,7 +80,9 @@ class AdaptiveLifting(Lifting):
 
     def __init__(self, taps: int, channels: int | None = None, *, std: float = 0.02, compat: Compat = "none") -> None:
         super().__init__()
-        self.compat: Compat = compat
+        self.compat = known_compat(compat)
+        if taps < 1:
+            raise ValueError(f"lifting filters need at least 1 tap, got {taps}")
         shape = (taps,) if channels is None else (taps, channels)
         self.predictor = nn.Parameter(torch.randn(shape) * std)
         self.updater = nn.Parameter(torch.randn(shape) * std)

@@ -3,9 +3,17 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from wavspa_lit.wavelets.bank import Compat, FilterBank, Filters, orthogonal_low_pass, quadrature
+from wavspa_lit.wavelets.bank import (
+    Compat,
+    FilterBank,
+    Filters,
+    known_compat,
+    orthogonal_low_pass,
+    parameter,
+    quadrature,
+)
 
 
 def lattice_filter(angles: Tensor) -> Tensor:
@@ -27,7 +35,11 @@ def lattice_filter(angles: Tensor) -> Tensor:
 
 
 def lattice_angles(low: Tensor) -> Tensor:
-    """The inverse of `lattice_filter`: angles (taps / 2,) of an orthonormal low-pass (taps,), float64."""
+    """The inverse of `lattice_filter`: angles (taps / 2,) of an orthonormal low-pass (taps,), float64.
+
+    Raises:
+        ValueError: If the low-pass is not orthonormal to its even shifts; pywt's dmey is only nearly so.
+    """
     rest, angles = low.double(), []
     while len(rest) > 2:
         # One stage maps (0, a) at the front to a (cos, -sin), and (b, 0) at the back to b (sin, cos).
@@ -38,7 +50,11 @@ def lattice_angles(low: Tensor) -> Tensor:
         even, odd = rest[::2], rest[1::2]
         rest = torch.stack((even * sin + odd * cos, even * cos - odd * sin), dim=1).flatten()[1:-1]
     angles.append(torch.atan2(rest[0], rest[1]))
-    return torch.stack(angles[::-1])
+    found = torch.stack(angles[::-1])
+    error = float((lattice_filter(found) - low.double()).abs().max())
+    if not error < 1e-6:
+        raise ValueError(f"the low-pass is not orthonormal to its even shifts: its lattice misses it by {error:.1e}")
+    return found
 
 
 class OrthogonalBank(FilterBank):
@@ -48,23 +64,36 @@ class OrthogonalBank(FilterBank):
         angles: (stages,) or (stages, channels), the lattice angles at the start.
         low_pass: Keep Σθ = π/4, so that the low-pass stays one; the last angle then follows from the others.
         compat: See `quadrature`.
+        dtype: Of the angles; None: PyTorch's default.
     """
 
-    def __init__(self, angles: Tensor, *, low_pass: bool = False, compat: Compat = "none") -> None:
+    def __init__(
+        self,
+        angles: Tensor,
+        *,
+        low_pass: bool = False,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
-        self.compat: Compat = compat
+        self.compat = known_compat(compat)
         self.low_pass = low_pass
-        angles = angles.detach().clone().float()
-        self.angles = nn.Parameter(angles[:-1] if low_pass else angles)
+        self.angles = parameter(angles[:-1] if low_pass else angles, dtype)
 
     @classmethod
     def from_wavelet(
-        cls, name: str, channels: int | None = None, *, low_pass: bool = False, compat: Compat = "none"
+        cls,
+        name: str,
+        channels: int | None = None,
+        *,
+        low_pass: bool = False,
+        compat: Compat = "none",
+        dtype: torch.dtype | None = None,
     ) -> "OrthogonalBank":
         """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`."""
         angles = lattice_angles(orthogonal_low_pass(name))
         angles = angles if channels is None else angles[:, None].repeat(1, channels)
-        return cls(angles, low_pass=low_pass, compat=compat)
+        return cls(angles, low_pass=low_pass, compat=compat, dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""

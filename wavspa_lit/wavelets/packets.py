@@ -6,7 +6,7 @@ from torch import Tensor
 
 from wavspa_lit.wavelets.fused import Backend
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
-from wavspa_lit.wavelets.transform import at_level, channels_last, check, path_of_lengths
+from wavspa_lit.wavelets.transform import at_level, channels_last, check, check_rule, masked, path_of_lengths
 
 
 def wavelet_packet(
@@ -35,8 +35,8 @@ def wavelet_packet(
     """
     signal, restore = channels_last(x, axis, mask)
     level = check(signal, bank, level, mode)
-    lengths = None if mask is None else mask.sum(-1)
-    bands = [signal if mask is None else signal.masked_fill(~mask[..., None], 0.0)]
+    signal, lengths = masked(signal, mask)
+    bands = [signal]
     for depth in range(level):
         step = at_level(bank, depth)
         bands = [half for band in bands for half in analyse(band, step, mode, lengths, backend)]
@@ -57,8 +57,10 @@ def wavelet_packet_inverse(
     """The inverse of `wavelet_packet`, for signals of that length.
 
     Raises:
-        ValueError: If the number of bands is not a power of two, or their lengths do not fit `length`.
+        ValueError: For an unknown mode, if the number of bands is not a power of two, or if their lengths do not fit
+            `length`.
     """
+    check_rule(mode)
     level = len(bands).bit_length() - 1
     if len(bands) != 2**level:
         raise ValueError(f"a packet tree has a power of two of bands, got {len(bands)}")

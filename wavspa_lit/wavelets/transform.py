@@ -31,7 +31,7 @@ def wavedec(
         x: (..., length, channels) or, with `axis`, the signal along another axis; float64, float32, bfloat16, float16
             (half precision is accumulated in float32). Real numbers only.
         bank: Filters, see `Bank`. Filters are (taps,) or (taps, channels).
-        level: Depth; None: the largest that pywt calls useful.
+        level: Depth; None: `max_level`, the largest that pywt calls useful.
         mode: Boundary rule: any pywt mode with pywt's lengths and values, or `official` (the released code's).
         mask: (batch, length) bool, True for valid samples, False for the padding behind them. Each row is then
             transformed as if it were alone, and coefficients outside `band_masks` are 0. x must be
@@ -47,15 +47,11 @@ def wavedec(
     Raises:
         ValueError: For an unknown mode, a negative level, an empty signal, filters that do not fit, or a backend that
             cannot serve x.
-        TypeError: If x is not floating point.
+        TypeError: If x is not a tensor of floating point numbers, or mask not one of bool.
     """
     signal, restore = channels_last(x, axis, mask)
     level = check(signal, bank, level, mode)
-    lengths = None if mask is None else mask.sum(-1)
-    if mask is not None:
-        if mask.shape[1] != signal.shape[1]:
-            raise ValueError(f"mask covers {mask.shape[1]} samples, x has {signal.shape[1]}")
-        signal = signal.masked_fill(~mask[..., None], 0.0)
+    signal, lengths = masked(signal, mask)
     details: list[Tensor] = []
     for depth in range(level):
         step = at_level(bank, depth)
@@ -94,8 +90,7 @@ def waverec(
     """
     if not coefficients:
         raise ValueError("coefficients is empty; pass the list that wavedec returned")
-    if mode not in MODES:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    check_rule(mode)
     bands, level = [channels_last(band, axis, mask)[0] for band in coefficients], len(coefficients) - 1
     _, restore = channels_last(coefficients[0], axis, mask)
     if mask is not None:
@@ -113,10 +108,13 @@ def waverec(
         if isinstance(steps[depth], LiftingScheme) and steps[depth].compat == "official":
             # The released code lengthens the detail where one should shorten the approximation.
             detail, totals[depth] = pad(detail, (0, 0, 0, signal.shape[1] - detail.shape[1])), None
-        if not 0 <= signal.shape[1] - detail.shape[1] <= 1:
-            raise ValueError(f"bands of {signal.shape[1]} and {detail.shape[1]} coefficients do not belong together")
+        if signal.shape[::2] != detail.shape[::2] or not 0 <= signal.shape[1] - detail.shape[1] <= 1:
+            shapes = f"{tuple(signal.shape)} and {tuple(detail.shape)}"
+            raise ValueError(f"bands of shapes {shapes} (batch, coefficients, channels) do not belong together")
         signal = signal[:, : detail.shape[1]]
         signal = synthesise(signal, detail, steps[depth], mode, rows[depth], totals[depth], backend)
+    if length is not None and not 0 < length <= signal.shape[1]:
+        raise ValueError(f"length={length} does not fit: the coefficients are those of {signal.shape[1]} samples")
     return restore(signal if length is None else signal[:, :length])
 
 
@@ -134,6 +132,7 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
     Returns:
         One mask (batch, coefficients) for each band, in the order of `wavedec`.
     """
+    check_rule(mode, level)
     lengths, total = mask.sum(-1), mask.shape[1]
     details: list[Tensor] = []
     for depth in range(level):
@@ -144,10 +143,14 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
 
 
 def max_level(length: int, bank: Bank) -> int:
-    """The largest useful depth, as pywt counts it: beyond it, every coefficient touches a boundary."""
+    """The largest useful depth, as pywt counts it: beyond it, every coefficient touches a boundary.
+
+    With filters by level it is at most their number.
+    """
     step = at_level(bank, 0)
     taps = 2 if isinstance(step, Lifting) else as_filters(step).dec_lo.shape[0]
-    return 0 if length < taps - 1 or taps < 2 else (length // (taps - 1)).bit_length() - 1
+    useful = 0 if length < taps - 1 or taps < 2 else (length // (taps - 1)).bit_length() - 1
+    return useful if step is bank else min(useful, len(bank))
 
 
 def path_of_lengths(
@@ -173,9 +176,11 @@ def at_level(bank: Bank, depth: int) -> Bank:
 
 def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Any]:
     """Views x as (batch, length, channels), and returns how to undo that."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"wavelet transforms need tensors, got {type(x).__name__}; convert with torch.as_tensor")
     if not x.is_floating_point():
         raise TypeError(f"wavelet transforms need floating point numbers, got {x.dtype}; convert with x.float()")
-    if axis in (-1, x.dim() - 1):
+    if x.dim() and axis in (-1, x.dim() - 1):
         moved = x[..., None]
     elif x.dim() < 2:
         raise ValueError(
@@ -183,7 +188,9 @@ def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, An
         )
     else:
         moved = x.movedim(axis, -2)
-    if mask is not None and (moved.dim() != 3 or mask.shape[0] != moved.shape[0]):
+    if mask is not None and mask.dtype != torch.bool:
+        raise TypeError(f"mask must be of bool, True for valid samples, got {mask.dtype}; convert with mask.bool()")
+    if mask is not None and (moved.dim() != 3 or mask.dim() != 2 or mask.shape[0] != moved.shape[0]):
         raise ValueError(f"mask {tuple(mask.shape)} does not fit x {tuple(x.shape)}; expected (batch, length)")
     leading = moved.shape[:-2]
 
@@ -191,19 +198,33 @@ def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, An
         band = band.reshape(*leading, *band.shape[-2:])
         return band[..., 0] if axis in (-1, x.dim() - 1) else band.movedim(-2, axis)
 
-    if moved.shape[-2] == 0:
-        raise ValueError("the signal is empty; its length must be at least 1")
+    if 0 in moved.shape[-2:]:
+        raise ValueError("the signal is empty; it must have at least one sample and one channel")
     return moved.flatten(0, -3) if moved.dim() > 2 else moved[None], restore
+
+
+def masked(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The signals (batch, length, channels), zero behind each row's end, and the rows' lengths."""
+    if mask is None:
+        return x, None
+    if mask.shape[1] != x.shape[1]:
+        raise ValueError(f"mask covers {mask.shape[1]} samples, x has {x.shape[1]}")
+    return x.masked_fill(~mask[..., None], 0.0), mask.sum(-1)
+
+
+def check_rule(mode: str, level: int = 0) -> None:
+    """Raises ValueError for an unknown mode or a negative level."""
+    if mode not in MODES:
+        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    if level < 0:
+        raise ValueError(f"level must not be negative, got {level}")
 
 
 def check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
     """The depth to go to, or an error that says what is wrong."""
-    if mode not in MODES:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    check_rule(mode, level or 0)
     if level is None:
         return max_level(x.shape[1], bank)
-    if level < 0:
-        raise ValueError(f"level must not be negative, got {level}")
     if torch.compiler.is_compiling():
         return level  # a warning about one length would tie the compiled code to it
     useful = max_level(x.shape[1], bank)

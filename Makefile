@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= passive
+# Processes that run tests, each with one thread.
+JOBS ?= 2
 
 .PHONY: help install demo test test-slow lint format tensorboard clean
 .DEFAULT_GOAL := help
@@ -20,10 +22,10 @@ demo: install ## Train AdaWavSpA and the matched Transformer on two CPU cores, r
 	BIN=$(BIN) bash scripts/demo.sh
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 test-slow: install ## Run the slow tests: compiled kernels, 10,000 samples per task, ptwt's own tests
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n $(JOBS)
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

@@ -1,10 +1,12 @@
 """Loaders whose order depends on the seed and the epoch alone, and that continue in the middle of an epoch."""
 
+import atexit
 import signal
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
+from weakref import WeakSet
 
 import numpy
 import torch
@@ -179,6 +181,11 @@ class ResumableLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields the rest of the epoch after a resume, whole epochs otherwise."""
+        batches = self._batches()
+        _UNDER_WAY.add(batches)
+        return batches
+
+    def _batches(self) -> Generator[Batch, None, None]:
         # A generator function: its body runs at the first next(), when the trainer has set the epoch.
         self._done, self._resume = self._resume, 0
         self.sampler.start, self.dataset.epoch = self._done, self.sampler.epoch
@@ -197,6 +204,16 @@ class ResumableLoader:
             warnings.warn(f"resuming with {now} examples instead of {before}: the epoch starts anew", stacklevel=2)
             return
         self._resume = min(state["seen"] // self._settings["stride"], len(self) - 1)
+
+
+_UNDER_WAY: WeakSet[Generator[Batch, None, None]] = WeakSet()
+
+
+@atexit.register
+def _end_workers() -> None:
+    """Ends epochs that were broken off, with their workers: Python would wait for these to die of SIGTERM."""
+    for batches in list(_UNDER_WAY):
+        batches.close()
 
 
 def _outlive_signals(worker: int) -> None:

@@ -1,6 +1,7 @@
 """Pathfinder: whether two markers lie on the same dashed line. Path-X and Path-256 are the same at other sizes."""
 
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -22,6 +23,8 @@ from datamodules.sources.pathfinder import FOLDERS, Settings, generate
 
 COLUMNS = 11
 LABEL = 3
+CHUNK = 1000
+"""Images that a process reads at a time."""
 
 
 class Pathfinder(PixelDataModule):
@@ -103,12 +106,10 @@ class Pathfinder(PixelDataModule):
             raise DataError(f"{files}: no images; extract the archive again")
         labels = numpy.array([entries[index][1] for index in kept], numpy.uint8)
         images = _open_images(folder, len(kept), self.size)
-        chunks = [kept[start : start + 1000] for start in range(0, len(kept), 1000)]
-        with _pool(len(kept)) as pool:
-            read = partial(_read_images, self.size)
-            loaded = pool.map(read, ([paths[index] for index in chunk] for chunk in chunks))
-            for number, block in enumerate(tqdm(loaded, desc=files.name, total=len(chunks), unit="k images")):
-                images[1000 * number :][: len(block)] = block
+        chunks = [[paths[index] for index in kept[start : start + CHUNK]] for start in range(0, len(kept), CHUNK)]
+        loaded = _in_parallel(partial(_read_images, self.size), chunks)
+        for number, block in enumerate(tqdm(loaded, desc=files.name, total=len(chunks), unit=f" x {CHUNK} images")):
+            images[CHUNK * number :][: len(block)] = block
         return {"images": images, "labels": labels}
 
     def generated_key(self, part: str) -> dict[str, Any]:
@@ -140,9 +141,13 @@ def _open_images(folder: Path, count: int, size: int) -> numpy.memmap:
     return images
 
 
-def _pool(count: int) -> ProcessPoolExecutor:
-    workers = min(os.cpu_count() or 1, 1 + count // 1000)
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+def _in_parallel(read: Callable[[list[Path]], numpy.ndarray], chunks: list[list[Path]]) -> Iterator[numpy.ndarray]:
+    """What `read` makes of each chunk, in order; one chunk is not worth the start of another process."""
+    if len(chunks) == 1:
+        yield read(chunks[0])
+        return
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(read, chunks)
 
 
 def _metadata_files(folder: Path) -> list[Path]:

@@ -1,4 +1,5 @@
 import itertools
+import multiprocessing
 import os
 
 import numpy
@@ -7,7 +8,7 @@ import torch
 
 from datamodules.cache import GrowingArray, cached, entry_of
 from datamodules.errors import DataError
-from datamodules.loader import IGNORED, EpochBatches, ResumableLoader
+from datamodules.loader import IGNORED, EpochBatches, ResumableLoader, _end_workers
 from datamodules.packed import PackedDataset
 
 
@@ -194,3 +195,12 @@ def test_a_failed_build_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         cached(tmp_path, {}, fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_end_with_the_epoch_that_was_broken_off():
+    """At the end of the process Python would terminate them, and wait: they outlive the signals that end a trainer."""
+    batches = iter(ResumableLoader(dataset(), batch_size=5, training=True, num_workers=1))
+    next(batches)
+    assert multiprocessing.active_children()
+    _end_workers()
+    assert not multiprocessing.active_children()

@@ -3,6 +3,7 @@ import http.server
 import importlib.util
 import io
 import pickle
+import shutil
 import tarfile
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from datamodules import Image, ListOps, Pathfinder, Retrieval, Text, commands
 from datamodules.augment import crop_bytes, flip_and_shift, flip_both_ways, shuffle_arguments
 from datamodules.cache import GrowingArray
 from datamodules.errors import DataError, MissingData
+from datamodules.lra import pathfinder
 from datamodules.lra.image import grey
 from datamodules.packed import holdout
 from datamodules.sources.archives import Archive, extract, fetch
@@ -132,6 +134,14 @@ def test_pathfinder_reads_both_kinds_of_metadata_in_order(tmp_path, text):
     # batches 0, 1, 2, ..., 11, not 0, 1, 10, 11, 2, ...
     assert arrays["images"][:, 7, 7].tolist() == [10 * batch + number for batch in range(12) for number in range(2)]
     assert arrays["labels"].tolist() == [(batch + number) % 2 for batch in range(12) for number in range(2)]
+
+
+def test_several_processes_read_the_same_images(release, monkeypatch):
+    data = Pathfinder(root=str(release), source="files")
+    images = data.arrays("all", data.files())["images"].copy()
+    shutil.rmtree(data.cache)
+    monkeypatch.setattr(pathfinder, "CHUNK", 10)
+    assert numpy.array_equal(data.arrays("all", data.files())["images"], images)
 
 
 def test_empty_images_are_left_out(release):

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from wavspa_lit.nn.encoder import Encoder
@@ -34,18 +35,27 @@ def forward_flops(encoder: Encoder, length: int) -> int:
     return counter.get_total_flops()
 
 
-def saved_bytes(module: nn.Module, x: torch.Tensor) -> int:
-    """Bytes that a module's forward pass on x keeps for its backward pass in training, parameters left out."""
-    own = {p.untyped_storage().data_ptr() for p in module.parameters()}
+def training_cost(module: nn.Module, x: torch.Tensor) -> tuple[int, int]:
+    """What a forward pass in training costs; nothing is computed, so x may be large.
+
+    Args:
+        module: Maps tensors like x.
+        x: A tensor without data, of the `FakeTensorMode` that is active.
+
+    Returns:
+        Operations, counted as in `forward_flops`, and bytes that are kept for the backward pass, parameters left out.
+    """
+    weights = {name: x.fake_mode.from_tensor(p) for name, p in module.named_parameters()}  # type: ignore[attr-defined]
+    own = {p.untyped_storage()._cdata for p in weights.values()}
     kept: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        alive = module.train()(x)  # a freed storage could come back under the same address
+    with flop_counter() as counter, torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        alive = functional_call(module.train(), weights, x)  # a freed storage could come back under the same number
     del alive
-    return sum(kept.values())
+    return counter.get_total_flops(), sum(kept.values())

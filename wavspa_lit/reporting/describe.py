@@ -5,9 +5,10 @@ from typing import cast
 import torch
 from lightning import Trainer
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wavspa_lit.nn import Block
-from wavspa_lit.nn.cost import flop_counter, forward_flops, saved_bytes
+from wavspa_lit.nn.cost import forward_flops, training_cost
 from wavspa_lit.tasks import Task
 
 
@@ -28,13 +29,12 @@ def describe(task: Task, length: int) -> str:
     own = 0 if encoder.cls_token is None else encoder.cls_token.numel()
     rows.append(("embedding", "", _count(encoder.embedding) + _count(encoder.positions) + own, "", ""))
     block = cast(Block, encoder.blocks[0])
-    whole = forward_flops(encoder, length)
-    x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True)
-    with flop_counter() as counter:
-        kept = saved_bytes(block, x)
+    with FakeTensorMode(allow_non_fake_inputs=True):  # shapes without data: nothing is computed, whatever the length
+        whole = forward_flops(encoder, length)
+        x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True)
+        flops, kept = training_cost(block, x)
     if encoder.checkpointing:
         kept = x.nbytes
-    flops = counter.get_total_flops()
     bands = " + ".join(map(str, block.space.lengths(total))) or "none"
     for index, each in enumerate(encoder.blocks):
         rows.append((f"block {index}", bands, _count(each), f"{flops / 1e6:.2f}", f"{kept / 2**20:.2f}"))

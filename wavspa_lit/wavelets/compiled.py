@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.functional import pad
 
 LARGE = 2**20
@@ -24,8 +25,8 @@ def use_compiled(x: Tensor, backend: str) -> bool:
     Raises:
         ValueError: If the backend is "compiled" and there is no working C++ compiler.
     """
-    if torch._C._are_functorch_transforms_active():  # the compiler does not see through vmap
-        return False
+    if torch._C._are_functorch_transforms_active() or isinstance(x, FakeTensor):
+        return False  # the compiler does not see through vmap, and there is nothing to be fast at without data
     if backend == "compiled":
         if not compiler_works():
             raise ValueError('backend "compiled" needs a C++ compiler such as g++; install it or use backend "auto"')

@@ -32,6 +32,7 @@ from wavspa_lit.callbacks import (
     WaveletMonitor,
 )
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
+from wavspa_lit.errors import LengthError
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
 from wavspa_lit.tasks import Task
@@ -269,7 +270,7 @@ def main() -> None:
             run(["fit", *sys.argv[2:]], describing=True)
         else:
             run()
-    except (DataError, FloatingPointError, CheckpointError, MisconfigurationException) as error:
+    except (DataError, FloatingPointError, CheckpointError, LengthError, MisconfigurationException) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(1 if isinstance(error, (DataError, FloatingPointError)) else 2)
     except SystemExit:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
 import lightning.pytorch.callbacks
@@ -75,6 +75,18 @@ class ArgumentParser(LightningArgumentParser):
         except OmegaConfBaseException as error:
             line = str(error).splitlines()[0].replace(".init_args", "")
             self.error(f"{line}; a reference needs an argument of the chosen class")
+
+    def add_lightning_class_args(self, *args: Any, **kwargs: Any) -> list[str]:
+        """As Lightning does it, but 1 stays a number of batches where it would become 1.0, all of them.
+
+        Python takes `float | int` and `int | float` for the same type, and keeps the order that it has seen first.
+        """
+        added = super().add_lightning_class_args(*args, **kwargs)
+        for action in map(vars, self._actions):
+            kinds = get_args(action.get("_typehint"))
+            if int in kinds and float in kinds:
+                action["_typehint"] = Union[(int, *(kind for kind in kinds if kind is not int))]
+        return added
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints the message and exits with status 2."""

@@ -9,7 +9,8 @@ import pytest
 import torch
 import yaml
 
-from wavspa_lit.cli import run
+from wavspa_lit.cli import main, run
+from wavspa_lit.errors import LengthError
 
 TINY = {
     "listops": [
@@ -44,6 +45,12 @@ def results(run):
     return json.loads((run / "results.json").read_text())
 
 
+def test_one_batch_is_not_all_batches(wavspa):
+    flags = [f"--trainer.limit_{split}_batches=1" for split in ("train", "val")]
+    trainer = wavspa("fit", "lego", "--trainer.max_epochs=1", "--trainer.val_check_interval=1", *flags).trainer
+    assert trainer.global_step == 1 and trainer.num_val_batches == [1]
+
+
 @pytest.mark.parametrize("task", TINY)
 def test_fit_resume_test_predict(wavspa, task, tmp_path):
     run_directory = tmp_path / "runs" / task / "adaptive"
@@ -76,7 +83,7 @@ def test_fit_resume_test_predict(wavspa, task, tmp_path):
     assert right == pytest.approx(results(run_directory)["test"]["test/acc"])
 
 
-def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path):
+def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path, monkeypatch, capsys):
     sizes = ("--data.max_train_length", "5", "--data.max_test_length", "20", "--data.test_stride", "5")
     counts = ("--data.num_train", "64", "--data.val_per_length", "4", "--data.test_per_length", "4")
     model = ("--model.encoder.layers", "1", "--trainer.max_steps", "2", "--trainer.val_check_interval", "2")
@@ -91,8 +98,12 @@ def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path):
     assert tested["test/loss"] > 0
     assert (tmp_path / "r" / "extrapolation.png").is_file()
     run(["fit", *config, *sizes, *counts, *model, "--run", "learned", "--model.encoder.positions", "learned"])
-    with pytest.raises(ValueError, match="learned positions cover 6 positions"):
+    with pytest.raises(LengthError, match="learned positions cover 6 positions"):
         run(["test", "--ckpt_path", "learned/checkpoints/best.ckpt"])
+    monkeypatch.setattr(sys, "argv", ["wavspa", "test", "--ckpt_path", "learned/checkpoints/best.ckpt"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "error: learned positions cover 6 positions" in capsys.readouterr().err
 
 
 def test_resumed_training_equals_uninterrupted(wavspa, tmp_path):

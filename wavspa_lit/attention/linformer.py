@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.errors import LengthError
 
 
 class LinformerAttention(Attention):
@@ -22,10 +23,10 @@ class LinformerAttention(Attention):
         nn.init.xavier_uniform_(self.projection)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """See `Attention.attend`; raises ValueError when the band is longer than its maximum."""
+        """See `Attention.attend`; raises LengthError when the band is longer than its maximum."""
         length = k.shape[-2]
         if length > self.max_length:
-            raise ValueError(
+            raise LengthError(
                 f"linformer projects at most {self.max_length} entries of this band, the input has {length}; "
                 "raise data.max_length, or use another attention to go beyond the trained length"
             )

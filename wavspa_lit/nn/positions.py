@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from wavspa_lit.errors import LengthError
 from wavspa_lit.nn.config import EncoderConfig
 
 
@@ -40,10 +41,10 @@ class LearnedPositions(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.02)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels) to the same shape; raises ValueError when length > max_length."""
+        """Maps x (batch, length, channels) to the same shape; raises LengthError when length > max_length."""
         length, known = x.shape[1], self.embedding.num_embeddings
         if length > known:
-            raise ValueError(
+            raise LengthError(
                 f"learned positions cover {known} positions, the input has {length}; "
                 "use positions sinusoidal, rotary, alibi, randomized or none to go beyond the trained length"
             )
@@ -58,7 +59,7 @@ class RandomizedPositions(nn.Module):
 
     Args:
         max_position: Upper end of the positions.
-        max_length: Longest trained input; ValueError if it does not fit.
+        max_length: Longest trained input; LengthError if it does not fit.
     """
 
     ranks: Tensor
@@ -70,7 +71,7 @@ class RandomizedPositions(nn.Module):
         self.register_buffer("ranks", ranks, persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels) to the same shape; raises ValueError when length > max_position."""
+        """Maps x (batch, length, channels) to the same shape; raises LengthError when length > max_position."""
         length, known = x.shape[1], len(self.ranks)
         self._check(length, known)
         ranks = torch.randperm(known, device=x.device) if self.training else self.ranks
@@ -82,7 +83,7 @@ class RandomizedPositions(nn.Module):
     @staticmethod
     def _check(length: int, known: int) -> None:
         if length > known:
-            raise ValueError(
+            raise LengthError(
                 f"randomized positions lie below {known}, the input has {length}; raise encoder.max_position"
             )
 

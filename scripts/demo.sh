@@ -3,17 +3,25 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/${BIN:-.venv/bin}:$PATH"
+export OMP_NUM_THREADS=1 # the two models train side by side, one core each
 demo=runs/demo
 rm -rf "$demo"
+mkdir -p "$demo"
 
 half=$(python -c "import yaml; print(yaml.safe_load(open('configs/demo.yaml'))['trainer']['max_steps'] // 2)")
 full=$((2 * half))
-for model in ada transformer; do
-    echo "== $model: train to step $half, stop, resume to step $full, test the best checkpoint"
-    wavspa fit -c configs/demo.yaml -c "configs/model/$model.yaml" --run "$demo/$model" --trainer.max_steps "$half"
-    wavspa fit --ckpt_path "$demo/$model/checkpoints/last.ckpt" --trainer.max_steps "$full"
-    wavspa test --ckpt_path "$demo/$model/checkpoints/best.ckpt"
-done
+train() {
+    echo "== $1: train to step $half, stop, resume to step $full, test the best checkpoint"
+    wavspa fit -c configs/demo.yaml -c "configs/model/$1.yaml" --run "$demo/$1" --trainer.max_steps "$half"
+    wavspa fit --ckpt_path "$demo/$1/checkpoints/last.ckpt" --trainer.max_steps "$full"
+    wavspa test --ckpt_path "$demo/$1/checkpoints/best.ckpt"
+}
+echo "The Transformer trains at the same time; its output goes to $demo/transformer.log"
+train transformer >"$demo/transformer.log" 2>&1 &
+other=$!
+trap 'kill "$other" 2>/dev/null || true' EXIT
+train ada
+wait "$other" || { tail -n 20 "$demo/transformer.log"; exit 1; }
 
 echo
 python -m wavspa_lit.reporting.table "$demo/ada" "$demo/transformer"

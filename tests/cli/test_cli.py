@@ -11,6 +11,7 @@ import yaml
 
 from wavspa_lit.cli import main, run
 from wavspa_lit.errors import LengthError
+from wavspa_lit.tasks.transfer import CheckpointError
 
 TINY = {
     "listops": [
@@ -81,6 +82,21 @@ def test_fit_resume_test_predict(wavspa, task, tmp_path):
     wavspa("test", None, "--ckpt_path", str(last))
     right = sum(row["label"] == row["prediction"] for row in rows) / len(rows)
     assert right == pytest.approx(results(run_directory)["test"]["test/acc"])
+
+
+def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs):
+    wavspa("fit", "lego", "--run", "r", "--trainer.max_steps", "3")
+    wavspa("test", None, "--ckpt_path", "r/checkpoints/best.ckpt")
+    script = configs.parent / "scripts" / "ship.py"
+    subprocess.run([sys.executable, script, "r", "shipped", "A small model."], check=True)
+    shipped = "shipped/checkpoints/best.ckpt"
+    (tmp_path / "shipped" / "results.json").unlink()
+    wavspa("test", None, "--ckpt_path", shipped)
+    one, two = (results(tmp_path / name)["test"] for name in ("r", "shipped"))
+    assert {**one, "checkpoint": ""} == {**two, "checkpoint": ""}
+    assert f"wavspa test --ckpt_path {shipped}" in (tmp_path / "shipped" / "README.md").read_text()
+    with pytest.raises(CheckpointError, match="weights alone; start a training from them with --init_from"):
+        wavspa("fit", None, "--ckpt_path", shipped, "--trainer.max_steps", "6")
 
 
 def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path, monkeypatch, capsys):

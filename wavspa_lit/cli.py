@@ -157,7 +157,8 @@ class WavspaCLI(LightningCLI):
         if checkpoint:
             try:
                 # Here, since Lightning's FSDP would read whatever is in it.
-                if "pytorch-lightning_version" not in read_checkpoint(checkpoint, mmap=True):
+                needed = {"pytorch-lightning_version"} | ({"optimizer_states"} if fitting else set())
+                if not needed <= read_checkpoint(checkpoint, mmap=True).keys():
                     raise CheckpointError(f"{checkpoint} holds weights alone; wavspa fit --init_from takes them")
             except CheckpointError as error:
                 parser.error(f"--ckpt_path {error}")

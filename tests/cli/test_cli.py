@@ -11,7 +11,6 @@ import yaml
 
 from wavspa_lit.cli import main, run
 from wavspa_lit.errors import LengthError
-from wavspa_lit.tasks.transfer import CheckpointError
 
 TINY = {
     "listops": [
@@ -84,7 +83,7 @@ def test_fit_resume_test_predict(wavspa, task, tmp_path):
     assert right == pytest.approx(results(run_directory)["test"]["test/acc"])
 
 
-def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs):
+def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs, capsys):
     wavspa("fit", "lego", "--run", "r", "--trainer.max_steps", "3")
     wavspa("test", None, "--ckpt_path", "r/checkpoints/best.ckpt")
     script = configs.parent / "scripts" / "ship.py"
@@ -95,8 +94,9 @@ def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs):
     one, two = (results(tmp_path / name)["test"] for name in ("r", "shipped"))
     assert {**one, "checkpoint": ""} == {**two, "checkpoint": ""}
     assert f"wavspa test --ckpt_path {shipped}" in (tmp_path / "shipped" / "README.md").read_text()
-    with pytest.raises(CheckpointError, match="weights alone; start a training from them with --init_from"):
+    with pytest.raises(SystemExit, match="2"):
         wavspa("fit", None, "--ckpt_path", shipped, "--trainer.max_steps", "6")
+    assert f"{shipped} holds weights alone; wavspa fit --init_from takes them" in capsys.readouterr().err
 
 
 def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path, monkeypatch, capsys):

@@ -153,14 +153,10 @@ class Task(LightningModule, ABC):
         """Compares the settings of a checkpoint with those given, before its weights are loaded.
 
         Raises:
-            CheckpointError: If the weights are of another model; names the settings. If a training is to go on from
-                weights alone.
+            CheckpointError: If the weights are of another model; names the settings.
         """
         saved, weights = checkpoint.get("hyper_parameters", {}), checkpoint.get("state_dict")
-        training = self._trainer is not None and self.trainer.training
         if weights is not None:  # FSDP has loaded them already
-            if training and "optimizer_states" not in checkpoint:
-                raise CheckpointError("the checkpoint holds weights alone; start a training from them with --init_from")
             own = {name: value.shape for name, value in self.state_dict().items()}
             wrong = [name for name in own | weights if name not in weights or own.get(name) != weights[name].shape]
             names = ("encoder", "vocab_size", "num_classes", "max_length")
@@ -168,7 +164,7 @@ class Task(LightningModule, ABC):
             if wrong:
                 found = "; ".join(changed) or f"{wrong[0]} is missing, unknown or of another shape"
                 raise CheckpointError(f"the checkpoint is of another model: {found}")
-        if training:
+        if self._trainer is not None and self.trainer.training:
             for change in differences(saved.get("optimizer"), self.hparams["optimizer"], "optimizer"):
                 name = change.split(":")[0].split(".")[-1]
                 effect = "the new value holds"

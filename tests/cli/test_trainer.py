@@ -1,9 +1,11 @@
 """What a user trusts the trainer with: warm starts, guards, averages, trust, inputs, lists."""
 
 import csv
+import itertools
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import PIL.Image
@@ -12,6 +14,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import wavspa_lit.__main__ as entry
+from wavspa_lit.callbacks import monitors
 from wavspa_lit.cli import run
 from wavspa_lit.reporting.runs import latest_run, new_run
 
@@ -170,6 +173,24 @@ def test_gradient_norms_and_speeds_are_logged(lego, tmp_path):
     for tag in ("train/gradient_norm", "speed/tokens_per_second", "speed/sequences_per_second"):
         values = curve(tmp_path / "r", tag)
         assert len(values) == 3 and all(value > 0 for value in values.values()), tag
+
+
+def test_speeds_count_all_batches_between_two_logged_steps(lego, tmp_path, monkeypatch):
+    ticks = itertools.count(1)
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))  # read at the start and at the end: one second
+    monkeypatch.setattr(monitors, "time", clock)
+    flags = ("--trainer.accumulate_grad_batches", "2", "--trainer.log_every_n_steps", "2")
+    lego(
+        "--run", "r", "--data.num_train", "128", "--trainer.max_steps", "4", "--trainer.val_check_interval", "8", *flags
+    )
+    assert curve(tmp_path / "r", "speed/sequences_per_second") == {1: 4 * 16, 3: 4 * 16}
+
+
+def test_gradient_norms_are_those_of_the_step_they_are_logged_at(lego, tmp_path):
+    for run, every in (("all", "1"), ("some", "2")):
+        lego("--run", run, "--trainer.max_steps", "4", "--trainer.log_every_n_steps", every)
+    whole, some = (curve(tmp_path / run, "train/gradient_norm") for run in ("all", "some"))
+    assert some == {step: whole[step] for step in (1, 3)}
 
 
 def test_compiling_changes_no_names(lego, tmp_path):

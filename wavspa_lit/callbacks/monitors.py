@@ -17,7 +17,7 @@ class GradientNorm(Callback):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Logs at the steps at which other values are logged."""
-        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
             if is_sharded(trainer):
@@ -43,6 +43,7 @@ class Throughput(Callback):
     def __init__(self) -> None:
         self._flops_per_token: float | None = None
         self._peak: int | None = None
+        self._step = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -51,6 +52,7 @@ class Throughput(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks up the device's peak."""
         self._reset()
+        self._step = trainer.global_step
         if trainer.strategy.root_device.type == "cuda":
             dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
             self._peak = peak_flops(trainer.strategy.root_device, dtype)
@@ -73,7 +75,9 @@ class Throughput(Callback):
         # A sum is not read yet: that would wait for the GPU.
         count = torch.tensor(tokens.numel()) if mask is None else mask.sum()
         self._tokens = self._tokens.to(count.device) + count
-        if (trainer.global_step + 1) % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        accumulating = trainer.global_step == self._step
+        self._step = trainer.global_step
+        if accumulating or self._step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
         total = float(self._tokens)
         seconds = time.perf_counter() - self._started

@@ -187,9 +187,9 @@ def test_speeds_count_all_batches_between_two_logged_steps(lego, tmp_path, monke
 
 
 def test_gradient_norms_are_those_of_the_step_they_are_logged_at(lego, tmp_path):
-    for run, every in (("all", "1"), ("some", "2")):
-        lego("--run", run, "--trainer.max_steps", "4", "--trainer.log_every_n_steps", every)
-    whole, some = (curve(tmp_path / run, "train/gradient_norm") for run in ("all", "some"))
+    for name, every in (("all", "1"), ("some", "2")):
+        lego("--run", name, "--trainer.max_steps", "4", "--trainer.log_every_n_steps", every)
+    whole, some = (curve(tmp_path / name, "train/gradient_norm") for name in ("all", "some"))
     assert some == {step: whole[step] for step in (1, 3)}
 
 

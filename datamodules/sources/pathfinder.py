@@ -9,6 +9,7 @@ margin of it, and may touch only what the dash before it blocks.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -112,14 +113,14 @@ def _shapes(dash: int, margin: int, width: int) -> numpy.ndarray:
 
 
 @cache
-def _turns(continuity: float) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+def _turns(continuity: float) -> tuple[numpy.ndarray, numpy.ndarray, list[float]]:
     """Turns in whole degrees, their probabilities, and the sums of these."""
     largest = math.ceil(90 / continuity) - 1
     turns = numpy.arange(-largest, largest + 1)
     weights = numpy.cos(numpy.radians(turns * continuity)) ** 2
     weights /= weights.sum()
     sums = weights.cumsum()
-    return turns, weights, sums / sums[-1]
+    return turns, weights, (sums / sums[-1]).tolist()
 
 
 def _ahead(point: Point, degree: int, distance: float) -> Point:
@@ -134,6 +135,7 @@ class _Canvas:
         self.size, self.margin, self.generator = SIZES[settings.resolution], margin, generator
         # Wide enough that no dash from within the image reaches beyond.
         self.wall = FINE * (self.size.padding + self.size.dash + 4 * margin)
+        self.shift = self.wall - FINE * self.size.padding + 0.5
         inner = FINE * (settings.resolution - 2 * self.size.padding)
         self.width = inner + 2 * self.wall
         self.cells = numpy.pad(numpy.zeros((inner, inner), numpy.uint8), self.wall, constant_values=1).reshape(-1)
@@ -142,20 +144,19 @@ class _Canvas:
         self.turns, self.weights, self.sums = _turns(self.size.continuity)
 
     def _index(self, y: float, x: float) -> int:
-        shift = self.wall - FINE * self.size.padding + 0.5
-        return int(FINE * y + shift) * self.width + int(FINE * x + shift)
+        return int(FINE * y + self.shift) * self.width + int(FINE * x + self.shift)
 
     def has_room(self, pivot: Point, degree: int, before: int = 0) -> bool:
         """Whether there is room for a dash at a pivot, beside the dash numbered `before`."""
-        blocked = self.cells[self.shapes[degree] + self._index(*pivot)]
-        return not ((blocked != 0) & (blocked != before)).any()
+        blocked = self.cells[self.shapes[degree] + self._index(*pivot)].tobytes()
+        return not blocked.translate(None, bytes((0, before)))  # nothing is left but what may be there
 
     def spots(self, degree: int, count: int) -> list[Point]:
         """Those of `count` random pivots at which there is room for a dash."""
         draws = self.generator.random((count, 2)) * (self.width // FINE - 2 * self.wall // FINE) + self.size.padding
-        pivots = [(float(y), float(x)) for y, x in draws]
-        blocked = self.cells[self.shapes[degree] + numpy.array([self._index(*pivot) for pivot in pivots])[:, None]]
-        return [pivot for pivot, full in zip(pivots, blocked.any(1), strict=True) if not full]
+        y, x = (FINE * draws + self.shift).astype(int).T
+        blocked = self.cells[self.shapes[degree] + (y * self.width + x)[:, None]]
+        return [(float(y), float(x)) for y, x in draws[~blocked.any(1)]]
 
     def place(self, pivot: Point, degree: int) -> int:
         """Blocks what a dash blocks, and numbers it."""
@@ -165,9 +166,9 @@ class _Canvas:
 
     def turn(self, pivot: Point, degree: int, before: int) -> int:
         """Draws the next direction among those that have room; raises _DeadEndError if there are none."""
-        chosen = (degree + self.turns[self.sums.searchsorted(self.generator.random())]) % 360
+        chosen = (degree + int(self.turns[bisect_left(self.sums, self.generator.random())])) % 360
         if self.has_room(pivot, chosen, before):  # as likely as among those with room, and much faster to find out
-            return int(chosen)
+            return chosen
         directions = (degree + self.turns) % 360
         blocked = self.cells[self.shapes[directions] + self._index(*pivot)]
         free = ~((blocked != 0) & (blocked != before)).any(1)

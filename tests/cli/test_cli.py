@@ -27,11 +27,6 @@ TINY = {
 COMMON = ["--data.batch_size", "16", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 
 
-@pytest.fixture(autouse=True)
-def _in_an_empty_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def wavspa(configs):
     def command_line(command, task=None, *arguments):
@@ -191,27 +186,18 @@ def test_torchrun_trains_one_run(configs, tmp_path):
     assert last["global_step"] == 3
 
 
-def refused(capsys, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        run(list(arguments))
-    assert stop.value.code == 2
-    message = capsys.readouterr().err
-    assert message.startswith("error: ")
-    return message
-
-
 @pytest.mark.parametrize("command", ["test", "validate", "predict"])
-def test_random_weights_are_not_evaluated(command, configs, capsys):
-    assert "needs --ckpt_path" in refused(capsys, command, "-c", str(configs / "lego.yaml"))
+def test_random_weights_are_not_evaluated(command, configs, refused):
+    assert "needs --ckpt_path" in refused(command, "-c", str(configs / "lego.yaml"))
 
 
-def test_a_missing_checkpoint_is_said_at_once(capsys):
-    assert "no such file" in refused(capsys, "test", "--ckpt_path", "nowhere.ckpt")
+def test_a_missing_checkpoint_is_said_at_once(refused):
+    assert "no such file" in refused("test", "--ckpt_path", "nowhere.ckpt")
 
 
-def test_another_run_is_not_overwritten(wavspa, configs, capsys):
+def test_another_run_is_not_overwritten(wavspa, configs, refused):
     wavspa("fit", "lego", "--run", "r", "--trainer.max_steps", "1")
-    assert "holds a run already" in refused(capsys, "fit", "-c", str(configs / "lego.yaml"), "--run", "r")
+    assert "holds a run already" in refused("fit", "-c", str(configs / "lego.yaml"), "--run", "r")
 
 
 @pytest.mark.parametrize(
@@ -227,8 +213,8 @@ def test_another_run_is_not_overwritten(wavspa, configs, capsys):
         ("--trainer.max_epoch", "3", "unrecognized arguments: --trainer.max_epoch"),  # not taken for max_epochs
     ],
 )
-def test_bad_values_name_the_known_ones(flag, value, part, configs, capsys):
-    assert part in refused(capsys, "fit", "-c", str(configs / "lego.yaml"), flag, value)
+def test_bad_values_name_the_known_ones(flag, value, part, configs, refused):
+    assert part in refused("fit", "-c", str(configs / "lego.yaml"), flag, value)
 
 
 def test_every_config_is_parsed(configs, tmp_path):

@@ -14,31 +14,6 @@ import wavspa_lit.__main__ as entry
 from wavspa_lit.cli import run
 
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-LEGO = [
-    *("--data.n_vars", "4", "--data.n_train_vars", "2", "--data.num_train", "96", "--data.num_val", "20"),
-    *("--data.num_test", "21", "--data.batch_size", "16", "--model.encoder.layers", "1", "--model.encoder.dim", "16"),
-    *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "1", *QUIET),
-]
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def lego(configs):
-    def fit(*arguments):
-        return run(["fit", "-c", str(configs / "lego.yaml"), *LEGO, *arguments])
-
-    return fit
-
-
-def refused(capsys, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        run(list(arguments))
-    assert stop.value.code == 2
-    return capsys.readouterr().err
 
 
 class Malicious:
@@ -47,30 +22,29 @@ class Malicious:
 
 
 @pytest.mark.parametrize("flag", ["--ckpt_path", "--init_from"])
-def test_a_malicious_checkpoint_runs_nothing(flag, tmp_path, configs, capsys):
+def test_a_malicious_checkpoint_runs_nothing(flag, tmp_path, refused, tiny):
     evil = tmp_path / "evil" / "checkpoints" / "last.ckpt"
     evil.parent.mkdir(parents=True)
     torch.save({"state_dict": Malicious(), "pytorch-lightning_version": "2.6.6"}, evil)
-    config = ["-c", str(configs / "lego.yaml"), *LEGO]
-    assert "could run code" in refused(capsys, "fit", *config, flag, str(evil), "--trainer.max_steps", "1")
+    assert "could run code" in refused("fit", *tiny, flag, str(evil), "--trainer.max_steps", "1")
     if flag == "--ckpt_path":  # Lightning's FSDP has a reader of its own, which runs what is in a checkpoint
         for strategy in ("auto", "fsdp"):
-            arguments = ["test", *config, "--trainer.strategy", strategy]
-            assert "could run code" in refused(capsys, *arguments, flag, str(evil))
+            arguments = ["test", *tiny, "--trainer.strategy", strategy]
+            assert "could run code" in refused(*arguments, flag, str(evil))
     assert not (tmp_path / "owned").exists()
 
 
 @pytest.mark.parametrize("flag", ["--ckpt_path", "--init_from"])
-def test_files_that_are_no_checkpoints_are_refused(flag, tmp_path, capsys, configs):
+def test_files_that_are_no_checkpoints_are_refused(flag, tmp_path, refused, tiny):
     whole = tmp_path / "whole"
     torch.save({"state_dict": {}}, whole)
     contents = {"empty": b"", "text": b"hello", "cut": whole.read_bytes()[:-100]}
-    config = ["fit", "-c", str(configs / "lego.yaml"), *LEGO, "--trainer.max_steps", "1"]
+    config = ["fit", *tiny, "--trainer.max_steps", "1"]
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        assert f"{name}: not a checkpoint" in refused(capsys, *config, flag, name)
+        assert f"{name}: not a checkpoint" in refused(*config, flag, name)
     torch.save([1], tmp_path / "list")
-    assert "has no state_dict" in refused(capsys, *config, flag, "list")
+    assert "has no state_dict" in refused(*config, flag, "list")
 
 
 @pytest.mark.parametrize(("name", "value"), [("dim", "32"), ("layers", "1")])
@@ -105,7 +79,7 @@ def test_a_metric_that_is_not_logged_is_named(lego):
             lego("--trainer.max_steps", "3", *flags)
 
 
-def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_path, capsys, monkeypatch):
+def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_path, monkeypatch, refused):
     (tmp_path / "evil.py").write_text(
         f"open('{tmp_path}/owned', 'w')\nfrom lightning import Callback\nclass Bad(Callback): pass\n"
     )
@@ -116,7 +90,7 @@ def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_pa
     config["trainer"]["callbacks"] = [{"class_path": "evil.Bad"}]
     file.write_text(yaml.safe_dump(config))
     test = ["test", "--ckpt_path", "r/checkpoints/last.ckpt"]
-    assert "evil" in refused(capsys, *test)
+    assert "evil" in refused(*test)
     assert not (tmp_path / "owned").exists()
     run([*test, "--trust"])
     assert (tmp_path / "owned").exists()
@@ -152,8 +126,8 @@ def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_pa
         (["--length", "0"], "--length must be at least 1"),
     ],
 )
-def test_mistakes_get_a_line_with_the_nearest_name(arguments, message, configs, capsys):
-    error = refused(capsys, "fit", "-c", str(configs / "lego.yaml"), *arguments)
+def test_mistakes_get_a_line_with_the_nearest_name(arguments, message, configs, refused):
+    error = refused("fit", "-c", str(configs / "lego.yaml"), *arguments)
     assert message in error.splitlines()[0]
 
 

@@ -19,11 +19,6 @@ from wavspa_lit.cli import run
 from wavspa_lit.reporting.runs import latest_run, new_run
 
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-LEGO = [
-    *("--data.n_vars", "4", "--data.n_train_vars", "2", "--data.num_train", "96", "--data.num_val", "20"),
-    *("--data.num_test", "21", "--data.batch_size", "16", "--model.encoder.layers", "1", "--model.encoder.dim", "16"),
-    *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "1", *QUIET),
-]
 ARENA = [
     *("--data.source", "generate", "--data.batch_size", "4", "--model.encoder.layers", "1"),
     *("--model.encoder.dim", "16", "--model.encoder.mlp_dim", "16", "--model.encoder.attention.heads", "1"),
@@ -31,28 +26,8 @@ ARENA = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _in_an_empty_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def lego(configs):
-    def fit(*arguments):
-        return run(["fit", "-c", str(configs / "lego.yaml"), *LEGO, *arguments])
-
-    return fit
-
-
 def weights(path):
     return torch.load(path, weights_only=True)["state_dict"]
-
-
-def refused(capsys, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        run(list(arguments))
-    assert stop.value.code == 2
-    return capsys.readouterr().err
 
 
 def curve(folder, tag):
@@ -64,8 +39,8 @@ def curve(folder, tag):
     return values
 
 
-def test_resume_finds_the_latest_run_of_the_config(lego, capsys, tmp_path, configs):
-    assert "start without --resume" in refused(capsys, "fit", "-c", str(configs / "lego.yaml"), "--resume")
+def test_resume_finds_the_latest_run_of_the_config(lego, tmp_path, configs, refused):
+    assert "start without --resume" in refused("fit", "-c", str(configs / "lego.yaml"), "--resume")
     lego("--trainer.max_steps", "3")
     lego("--trainer.max_steps", "6", "--resume")
     folder = tmp_path / "runs" / "lego"

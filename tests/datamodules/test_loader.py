@@ -204,3 +204,12 @@ def test_workers_end_with_the_epoch_that_was_broken_off():
     assert multiprocessing.active_children()
     _end_workers()
     assert not multiprocessing.active_children()
+
+
+def test_growing_arrays_are_numpy_files(tmp_path):
+    array = GrowingArray(tmp_path / "a.npy", numpy.uint8)
+    for number in range(1000):
+        array.append(bytes([number % 256]) * number)
+    assert array.close().shape == (499_500,)
+    loaded = numpy.load(tmp_path / "a.npy")
+    assert loaded.dtype == numpy.uint8 and loaded[-1] == 999 % 256 and (loaded == 1).sum() == 1 + 257 + 513 + 769

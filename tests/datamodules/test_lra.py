@@ -1,11 +1,5 @@
-import gzip
-import http.server
-import importlib.util
-import io
 import pickle
 import shutil
-import tarfile
-import threading
 from pathlib import Path
 
 import numpy
@@ -13,29 +7,16 @@ import PIL.Image
 import pytest
 import torch
 
-from datamodules import Image, ListOps, Pathfinder, Retrieval, Text, commands
+from datamodules import Image, ListOps, Pathfinder, Retrieval, Text
 from datamodules.augment import crop_bytes, flip_and_shift, flip_both_ways, shuffle_arguments
-from datamodules.cache import GrowingArray
 from datamodules.errors import DataError, MissingData
 from datamodules.lra import pathfinder
 from datamodules.lra.image import grey
 from datamodules.packed import holdout
-from datamodules.sources.archives import Archive, extract, fetch
 from datamodules.sources.listops import CLOSE, IDS, ZERO
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "lra_fixtures.py"
-spec = importlib.util.spec_from_file_location("lra_fixtures", SCRIPT)
-fixtures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fixtures)
 
 TASKS = [ListOps, Text, Retrieval, Image, Pathfinder]
 FEW = {"batch_size": 2}
-
-
-@pytest.fixture
-def release(tmp_path):
-    fixtures.write(tmp_path)
-    return tmp_path
 
 
 def whole(dataset):
@@ -97,7 +78,7 @@ def test_grey_levels_follow_the_original_pipeline():
     assert grey(images)[:, 3, 5].tolist() == list(colours.values())
 
 
-def test_both_versions_of_cifar_are_the_same(tmp_path):
+def test_both_versions_of_cifar_are_the_same(tmp_path, fixtures):
     fixtures.cifar10(tmp_path / "py" / "cifar-10-batches-py")
     fixtures.cifar10(tmp_path / "bin" / "cifar-10-batches-bin", binary=True)
     one, two = (whole(Image(root=str(tmp_path / name)).dataset("train")) for name in ("py", "bin"))
@@ -127,7 +108,7 @@ def test_a_holdout_is_stratified_disjoint_and_seeded():
 
 
 @pytest.mark.parametrize("text", [True, False])
-def test_pathfinder_reads_both_kinds_of_metadata_in_order(tmp_path, text):
+def test_pathfinder_reads_both_kinds_of_metadata_in_order(tmp_path, text, fixtures):
     fixtures.pathfinder(tmp_path / "pathfinder32" / "curv_contour_length_14", text=text)
     data = Pathfinder(root=str(tmp_path), source="files")
     arrays = data.arrays("all", data.files())
@@ -162,7 +143,7 @@ def test_black_is_not_padding_and_scalars_are_centred(release):
 
 @pytest.mark.parametrize("kind", TASKS)
 @pytest.mark.parametrize("nesting", ["lra_release/lra_release", "lra_release", "."])
-def test_nestings_of_the_release_are_found(kind, nesting, tmp_path):
+def test_nestings_of_the_release_are_found(kind, nesting, tmp_path, fixtures):
     if kind in (Text, Image):
         pytest.skip("not in the release")
     folder = tmp_path / nesting
@@ -172,13 +153,13 @@ def test_nestings_of_the_release_are_found(kind, nesting, tmp_path):
     assert kind(root=str(tmp_path), source="files").locate()
 
 
-def test_the_inner_folder_of_the_release_is_taken(tmp_path):
+def test_the_inner_folder_of_the_release_is_taken(tmp_path, fixtures):
     fixtures.listops(tmp_path / "lra_release" / "listops-1000")
     fixtures.listops(tmp_path / "lra_release" / "lra_release" / "listops-1000")
     assert "lra_release/lra_release" in str(ListOps(root=str(tmp_path)).locate()["train"])
 
 
-def test_folders_as_the_state_space_models_name_them(tmp_path):
+def test_folders_as_the_state_space_models_name_them(tmp_path, fixtures):
     fixtures.listops(tmp_path / "listops")
     fixtures.aan(tmp_path / "aan")
     fixtures.pathfinder(tmp_path / "pathfinder" / "pathfinder32" / "curv_contour_length_14")
@@ -234,7 +215,7 @@ def test_a_pickle_that_runs_code_is_refused(release):
     assert not (release / "touched").exists()
 
 
-def test_labels_out_of_range_and_wrong_sizes_are_refused(tmp_path):
+def test_labels_out_of_range_and_wrong_sizes_are_refused(tmp_path, fixtures):
     fixtures.cifar10(tmp_path, binary=True)
     file = tmp_path / "data_batch_1.bin"
     record = bytearray(file.read_bytes())
@@ -281,19 +262,6 @@ def test_files_that_miss_others_name_them_and_three_ways_out(kind, path, release
     with pytest.raises(MissingData, match="missing beside the others") as error:
         kind(root=str(release)).prepare_data()
     assert str(release / path) in str(error.value) and "Three ways out" in str(error.value)
-
-
-@pytest.mark.parametrize("place", [".", "downloads"])
-@pytest.mark.parametrize("source", ["auto", "files", "download"])
-def test_an_archive_that_is_there_is_unpacked(tmp_path, place, source, capsys):
-    fixtures.listops(tmp_path / "lra_release" / "lra_release" / "listops-1000")
-    (tmp_path / "data" / place).mkdir(parents=True)
-    archive_of(tmp_path, f"data/{place}/lra_release.gz", "lra_release")
-    options = ["listops", "--root", str(tmp_path / "data"), "--source", source]
-    assert commands.run(["info", *options]) == 0
-    assert "lra_release.gz, not unpacked" in capsys.readouterr().out
-    assert commands.run(["prepare", *options]) == 0
-    assert "2 examples" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", [Text, Retrieval, Image])
@@ -355,7 +323,7 @@ def test_crops_and_flips_keep_the_content():
     assert shifted.shape == (32, 32) and 28 * 28 <= shifted.sum() <= 32 * 32
 
 
-def test_augmented_batches_change_with_the_epoch_and_repeat_with_the_seed(release):
+def test_augmented_batches_change_with_the_epoch_and_repeat_with_the_seed(release, fixtures):
     def tokens(epoch, split="train", **options):
         data = Pathfinder(root=str(release), augment=True, batch_size=19, **options)
         loader = data.train_dataloader() if split == "train" else data.test_dataloader()
@@ -372,7 +340,7 @@ def test_augmented_batches_change_with_the_epoch_and_repeat_with_the_seed(releas
     assert torch.equal(tokens(1, "test"), tokens(2, "test"))
 
 
-def test_bucketed_batches_hold_similar_lengths(tmp_path):
+def test_bucketed_batches_hold_similar_lengths(tmp_path, fixtures):
     fixtures.imdb(tmp_path / "aclImdb", count=100)
     spread = {}
     for padding in ("batch", "bucket"):
@@ -382,151 +350,3 @@ def test_bucketed_batches_hold_similar_lengths(tmp_path):
         seen = [batch["tokens"].sum(1).tolist() for batch in data.train_dataloader()]
         assert len(seen) == 18
     assert spread["bucket"] < spread["batch"] / 4
-
-
-# Archives
-
-
-def archive_of(folder, name="aclImdb_v1.tar.gz", inside="aclImdb"):
-    with tarfile.open(folder / name, "w:gz") as tar:
-        tar.add(folder / inside, inside)
-    return folder / name
-
-
-@pytest.fixture
-def server(tmp_path):
-    """Serves tmp_path/served, with ranges, and remembers what was asked."""
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            content = (tmp_path / "served" / self.path.strip("/")).read_bytes()
-            start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
-            asked.append(start)
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            self.wfile.write(content[start:])
-
-        def log_message(self, *_):
-            pass
-
-    (tmp_path / "served").mkdir()
-    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{served.server_port}", tmp_path / "served", asked
-    served.shutdown()
-
-
-def md5(file):
-    import hashlib
-
-    return "md5:" + hashlib.md5(file.read_bytes()).hexdigest()
-
-
-def test_downloads_come_from_mirrors_and_resume(server, tmp_path):
-    url, folder, asked = server
-    (folder / "a.bin").write_bytes(bytes(range(256)) * 50)
-    archive = Archive("http://127.0.0.1:9/a.bin", "13 kB", md5(folder / "a.bin"))
-    (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "a.bin.partial").write_bytes((folder / "a.bin").read_bytes()[:1000])
-    file = fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
-    assert file.read_bytes() == (folder / "a.bin").read_bytes()
-    assert asked == [1000]
-    fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
-    assert asked == [1000] and [p.name for p in (tmp_path / "d").iterdir()] == ["a.bin"]
-
-
-def test_a_wrong_file_is_refused_and_every_address_is_named(server, tmp_path):
-    url, folder, _ = server
-    (folder / "a.bin").write_bytes(b"something else")
-    archive = Archive("http://127.0.0.1:9/a.bin", "13 kB", "md5:" + "0" * 32)
-    with pytest.raises(DataError, match=r"a\.bin") as error:
-        fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
-    assert url in str(error.value) and "127.0.0.1:9" in str(error.value)
-    assert not (tmp_path / "d" / "a.bin").exists()
-
-
-def test_text_is_downloaded_extracted_and_read(server, tmp_path, monkeypatch):
-    url, folder, _ = server
-    fixtures.imdb(folder / "aclImdb")
-    file = archive_of(folder)
-    monkeypatch.setattr(Text, "archive", Archive("http://127.0.0.1:9/aclImdb_v1.tar.gz", "1 kB", md5(file)))
-    data = Text(root=str(tmp_path / "data"), mirrors=[f"{url}/{file.name}"], **FEW)
-    data.prepare_data()
-    assert len(data.dataset("test")) == 20
-
-
-@pytest.mark.parametrize("kind", ["tar", "zip"])
-@pytest.mark.parametrize("name", ["../outside.txt", "/tmp/outside.txt"])
-def test_archives_cannot_write_outside(kind, name, tmp_path):
-    import zipfile
-
-    file = tmp_path / f"a.{kind}"
-    if kind == "zip":
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(name, "x")
-    else:
-        with tarfile.open(file, "w") as archive:
-            info = tarfile.TarInfo(name)
-            info.size = 1
-            archive.addfile(info, io.BytesIO(b"x"))
-            link = tarfile.TarInfo("link")
-            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            archive.addfile(link)
-    with pytest.raises(DataError, match="refused"):
-        extract(file, tmp_path / "folder")
-    assert not (tmp_path / "outside.txt").exists() and list((tmp_path / "folder").iterdir()) == []
-
-
-def test_a_truncated_archive_leaves_nothing(tmp_path):
-    fixtures.imdb(tmp_path / "aclImdb")
-    file = archive_of(tmp_path)
-    for content in (file.read_bytes()[:-200], gzip.compress(b"no tar"), b""):
-        file.write_bytes(content)
-        with pytest.raises(DataError, match="damaged"):
-            extract(file, tmp_path / "folder")
-        assert list((tmp_path / "folder").iterdir()) == []
-
-
-def test_growing_arrays_are_numpy_files(tmp_path):
-    array = GrowingArray(tmp_path / "a.npy", numpy.uint8)
-    for number in range(1000):
-        array.append(bytes([number % 256]) * number)
-    assert array.close().shape == (499_500,)
-    loaded = numpy.load(tmp_path / "a.npy")
-    assert loaded.dtype == numpy.uint8 and loaded[-1] == 999 % 256 and (loaded == 1).sum() == 1 + 257 + 513 + 769
-
-
-# Commands
-
-
-@pytest.mark.parametrize("task", ["listops", "text", "retrieval", "image", "pathfinder"])
-def test_prepare_verify_info(task, release, capsys):
-    for command in ("prepare", "verify", "info"):
-        assert commands.run([command, task, "--root", str(release)]) == 0
-        printed = capsys.readouterr().out
-        assert "train" in printed and "test" in printed and "examples" in printed
-
-
-def test_info_says_what_is_missing(tmp_path, capsys):
-    assert commands.run(["info", "text", "--root", str(tmp_path), "--source", "files"]) == 1
-    message = capsys.readouterr().err
-    assert message.startswith("error: no train/pos") and message.count("\n") == 1
-    assert commands.run(["info", "listops", "--root", str(tmp_path)]) == 0
-    assert "generated" in capsys.readouterr().out
-
-
-def test_info_does_not_build(release, capsys):
-    options = ["text", "--root", str(release)]
-    assert commands.run(["prepare", *options, "--source", "generate"]) == 0
-    capsys.readouterr()
-    assert commands.run(["info", *options]) == 0
-    assert "`wavspa data prepare text` adds" in capsys.readouterr().out
-    assert len(list((release / "cache" / "text").iterdir())) == 2
-
-
-def test_unknown_tasks_list_the_known_ones(capsys):
-    with pytest.raises(SystemExit):
-        commands.run(["info", "txt"])
-    assert "retrieval" in capsys.readouterr().err

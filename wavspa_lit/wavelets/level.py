@@ -45,10 +45,8 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
     low_filter, high_filter = filters.dec_lo.flip(0), filters.dec_hi.flip(0)
     fused = use_fused(x, backend)
-    if not fused or mode not in RULES:
-        x = x.to(
-            torch.promote_types(dtype, torch.float32)
-        )  # what is extrapolated is not rounded, nor are its gradients
+    if not fused or mode not in RULES:  # what is extrapolated is not rounded, nor are its gradients
+        x = x.to(torch.promote_types(dtype, torch.float32))
     if fused:
         offset, rule = _offset(taps, mode), mode
         if mode not in RULES:

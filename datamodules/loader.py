@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 IGNORED = -100
 GRACE = 60
 """Seconds that a worker process waits for the trainer to end it after SIGTERM."""
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+"""What ends a training: the trainer's business, not that of worker processes."""
 Batch = dict[str, Tensor]
 
 
@@ -189,7 +191,13 @@ class ResumableLoader:
         # A generator function: its body runs at the first next(), when the trainer has set the epoch.
         self._done, self._resume = self._resume, 0
         self.sampler.start, self.dataset.epoch = self._done, self.sampler.epoch
-        for batch in self._loader:
+        # Until a worker has its handlers it would die of the signals, as those of the trainer do not fit it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            batches = iter(self._loader)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for batch in batches:
             self._done += 1
             yield batch
 
@@ -224,3 +232,4 @@ def _outlive_signals(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -1,6 +1,9 @@
 import itertools
 import multiprocessing
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy
 import pytest
@@ -204,6 +207,30 @@ def test_workers_end_with_the_epoch_that_was_broken_off():
     assert multiprocessing.active_children()
     _end_workers()
     assert not multiprocessing.active_children()
+
+
+def test_workers_outlive_signals_from_their_first_moment():
+    """The processes take a second to start here, and the group is signalled meanwhile."""
+    code = """
+import os, signal, sys, threading, time
+from test_loader import ResumableLoader, dataset
+from wavspa_lit.callbacks import Preemption
+Preemption().on_train_start(None, None)
+os.register_at_fork(after_in_child=lambda: time.sleep(1))
+for number in (signal.SIGTERM, signal.SIGUSR1):
+    threading.Timer(0.5, os.killpg, (0, number)).start()
+print(sum(len(batch["labels"]) for batch in ResumableLoader(dataset(), batch_size=5, training=False, num_workers=2)))
+"""
+    script = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    assert (script.returncode, script.stdout) == (0, "23\n"), script.stderr
+    assert script.stderr.count("finishing the step") == 2
 
 
 def test_growing_arrays_are_numpy_files(tmp_path):

@@ -7,7 +7,7 @@
 Every row is a `wavspa fit` of its own on stand-in data, padded to one length, so that all steps cost the same. Weak
 scaling keeps the batch of a device, strong scaling that of all devices together. Sequences per second are the median of
 the logged `speed/sequences_per_second` after the first third of the steps; efficiency is that speed over the number of
-devices times the speed of the least number. Flags behind `--` go to all trainings.
+devices times the speed of one device, which is measured once. Flags behind `--` go to all trainings.
 
 The second table trains on every number of devices, tests the checkpoint on that number and on one (with a test set that
 no number of devices divides), and resumes the training on each other number.
@@ -56,19 +56,34 @@ def speed(run: Path, steps: int) -> float:
 
 def scaling(root: Path, arguments: argparse.Namespace, extra: list[str]) -> None:
     print("| batch | strategy | devices | sequences/s | efficiency |\n|---|---|--:|--:|--:|")
+
+    def measure(strategy: str, devices: int, batch: int) -> float:
+        run = root / f"{strategy}-{batch}-{devices}"
+        limits = [f"--trainer.max_steps={arguments.steps}", f"--data.batch_size={batch}"]
+        config = ["fit", "-c", str(CONFIGS / f"{arguments.task}.yaml"), "--run", str(run), *QUIET, *SPEED]
+        wavspa(*config, f"--data.root={arguments.root or root / 'data'}", *limits, *placed(devices, strategy), *extra)
+        return speed(run, arguments.steps)
+
+    one = measure("auto", 1, BATCH)
+    print(f"| {BATCH} | - | 1 | {one:.1f} | 100.0% |", flush=True)
     for strategy in arguments.strategies:
         for kind in ("weak", "strong"):
-            first = None
-            for devices in arguments.devices:
+            for devices in (n for n in arguments.devices if n > 1):
                 batch = BATCH if kind == "weak" else BATCH // devices
-                run = root / f"{strategy}-{kind}-{devices}"
-                limits = [f"--trainer.max_steps={arguments.steps}", f"--data.batch_size={batch}"]
-                config = ["fit", "-c", str(CONFIGS / f"{arguments.task}.yaml"), "--run", str(run), *QUIET, *SPEED]
-                wavspa(*config, f"--data.root={root / 'data'}", *limits, *placed(devices, strategy), *extra)
-                value = speed(run, arguments.steps)
-                first = first or value / devices
+                value = measure(strategy, devices, batch)
                 each = f"{batch} a device ({kind})"
-                print(f"| {each} | {strategy} | {devices} | {value:.1f} | {value / devices / first:.1%} |", flush=True)
+                print(f"| {each} | {strategy} | {devices} | {value:.1f} | {value / devices / one:.1%} |", flush=True)
+
+
+def without(flags: list[str], start: str) -> list[str]:
+    """Drops options that begin so, with their values."""
+    kept, drop = [], False
+    for flag in flags:
+        if flag.startswith("--"):
+            drop = flag.startswith(start)
+        if not drop:
+            kept.append(flag)
+    return kept
 
 
 def tested(checkpoint: Path, *flags: str) -> tuple[float, float]:
@@ -83,10 +98,11 @@ def agreement(root: Path, arguments: argparse.Namespace, extra: list[str]) -> No
         "\n| strategy | trained on | loss, accuracy tested there | tested on one | resumed on |\n|---|--:|---|---|---|"
     )
     small = [f"--data.{name}={value}" for name, value in SMALL.items()]
+    small.append(f"--data.root={arguments.root or root / 'data'}")
     for strategy in arguments.strategies:
         for devices in arguments.devices:
             run = root / f"same-{strategy}-{devices}"
-            config = ["-c", str(CONFIGS / "listops.yaml"), *small, f"--data.root={root / 'data'}", *QUIET]
+            config = ["-c", str(CONFIGS / "listops.yaml"), *small, *QUIET]
             fit = ["fit", *config, "--run", str(run), *extra]
             wavspa(*fit, "--trainer.max_steps=8", "--trainer.val_check_interval=8", *placed(devices, strategy))
             last = run / "checkpoints" / "last.ckpt"
@@ -106,6 +122,8 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=["ddp"], choices=["ddp", "fsdp"])
     parser.add_argument("--task", default="text", choices=["text", "image", "listops"], help="whose config to train")
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--tables", nargs="+", default=["speed", "agreement"], choices=["speed", "agreement"])
+    parser.add_argument("--root", type=Path, help="data.root, if it is to be kept")
     own = sys.argv[1:]
     split = own.index("--") if "--" in own else len(own)
     arguments, extra = parser.parse_args(own[:split]), own[split + 1 :]
@@ -113,8 +131,10 @@ def main() -> None:
         extra = ["--trainer.precision=bf16-mixed", *extra]
     with tempfile.TemporaryDirectory() as folder:
         compiled = [] if "--trainer.accelerator" in extra else ["--compile"]
-        scaling(Path(folder), arguments, [*compiled, *extra])
-        agreement(Path(folder), arguments, [flag for flag in extra if not flag.startswith("--data.")])
+        if "speed" in arguments.tables:
+            scaling(Path(folder), arguments, [*compiled, *extra])
+        if "agreement" in arguments.tables:
+            agreement(Path(folder), arguments, without(extra, "--data."))
 
 
 if __name__ == "__main__":

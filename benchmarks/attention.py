@@ -40,6 +40,7 @@ def measure(block: torch.nn.Module, x: torch.Tensor, repeats: int) -> tuple[floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lengths", type=int, nargs="+", default=[2**n for n in range(10, 17)])
+    parser.add_argument("--attention", nargs="+", default=list(ATTENTIONS), choices=list(ATTENTIONS))
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--level", type=int, default=1)
@@ -56,7 +57,7 @@ def main() -> None:
     print("| space | attention | " + " | ".join(f"{length:,}" for length in arguments.lengths) + " | growth |")
     print("|---|---|" + "--:|" * (len(arguments.lengths) + 1))
     for space in ("token", "wavelet"):
-        for kind in ATTENTIONS:
+        for kind in arguments.attention:
             cells, times, peaks = [], [], []
             for length in arguments.lengths:
                 torch.manual_seed(0)

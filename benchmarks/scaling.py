@@ -100,7 +100,7 @@ def agreement(root: Path, arguments: argparse.Namespace, extra: list[str]) -> No
     small = [f"--data.{name}={value}" for name, value in SMALL.items()]
     small.append(f"--data.root={arguments.root or root / 'data'}")
     for strategy in arguments.strategies:
-        for devices in arguments.devices:
+        for devices in arguments.trained or arguments.devices:
             run = root / f"same-{strategy}-{devices}"
             config = ["-c", str(CONFIGS / "listops.yaml"), *small, *QUIET]
             fit = ["fit", *config, "--run", str(run), *extra]
@@ -123,6 +123,7 @@ def main() -> None:
     parser.add_argument("--task", default="text", choices=["text", "image", "listops"], help="whose config to train")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--tables", nargs="+", default=["speed", "agreement"], choices=["speed", "agreement"])
+    parser.add_argument("--trained", type=int, nargs="+", help="second table: devices to train on; default: all")
     parser.add_argument("--root", type=Path, help="data.root, if it is to be kept")
     own = sys.argv[1:]
     split = own.index("--") if "--" in own else len(own)

@@ -140,7 +140,9 @@ def pytorch_wavelets_shared(taps: int) -> Formulation:
     )
 
 
-def table(shape: tuple[int, int, int], taps: int, dtype: torch.dtype, device: str, repeats: int, speed: float) -> None:
+def table(
+    shape: tuple[int, int, int], taps: int, dtype: torch.dtype, device: str, repeats: int, speed: float, only: str
+) -> None:
     torch.manual_seed(0)
     x = torch.randn(shape, device=device, dtype=dtype, requires_grad=True)
     size = x.numel() * x.element_size()
@@ -165,6 +167,8 @@ def table(shape: tuple[int, int, int], taps: int, dtype: torch.dtype, device: st
     print("|---|--:|--:|--:|")
     print("| floor | " + " | ".join(f"{floor:.3f}" for floor in floors) + " |", flush=True)
     for name, maker in makers.items():
+        if only not in name:
+            continue
         torch._dynamo.reset()
         try:
             analysis, synthesis, weights = maker()
@@ -204,6 +208,7 @@ def main() -> None:
     parser.add_argument("--taps", type=int, nargs="+", default=[16, 40])
     parser.add_argument("--dtypes", nargs="+", help="default: bfloat16 float32 on a GPU, float32 on a CPU")
     parser.add_argument("--repeats", type=int)
+    parser.add_argument("--only", default="", help="formulations whose name contains this")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU only")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -215,7 +220,7 @@ def main() -> None:
     print(f"{name}, torch {torch.__version__}; {shape}; a copy moves {speed:.0f} GB/s; ms, median of {repeats}")
     for taps in arguments.taps:
         for dtype in arguments.dtypes or (["bfloat16", "float32"] if device == "cuda" else ["float32"]):
-            table(shape, taps, getattr(torch, dtype), device, repeats, speed)
+            table(shape, taps, getattr(torch, dtype), device, repeats, speed, arguments.only)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import jsonargparse
 import torch
 from lightning import Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -206,6 +206,10 @@ class WavspaCLI(LightningCLI):
             ExtrapolationCurve(),
             PredictionTable(config.output),
         ]
+        bars = [each for each in _as_list(config.trainer.callbacks) if "ProgressBar" in each.class_path]
+        if torch.cuda.is_available() and config.trainer.enable_progress_bar is not False and not bars:
+            # To show the loss is to wait for it, and a GPU that is waited for runs out of work.
+            self.trainer_defaults["callbacks"].append(TQDMProgressBar(refresh_rate=10))
         kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
         if config.trainer.logger is False:
             self.trainer_defaults["callbacks"].pop(0)  # there is nowhere to write a learning rate

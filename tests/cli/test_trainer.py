@@ -12,9 +12,10 @@ import PIL.Image
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
 import wavspa_lit.__main__ as entry
-from wavspa_lit.callbacks import monitors
+from wavspa_lit.callbacks import NaNGuard, monitors
 from wavspa_lit.cli import run
 from wavspa_lit.reporting.runs import latest_run, new_run
 
@@ -133,6 +134,34 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(lego, tmp_path):
         )
     saved = torch.load(tmp_path / "r" / "nan_batch.pt", weights_only=True)
     assert saved["batch"]["tokens"].shape[0] == 16 and saved["step"] > 0
+
+
+def test_of_accumulated_batches_the_one_without_a_loss_is_kept(tmp_path):
+    guard, trainer = NaNGuard(), SimpleNamespace(default_root_dir=tmp_path, global_rank=0, global_step=7)
+
+    def step(losses):
+        for number, loss in enumerate(losses):
+            guard.on_train_batch_start(trainer, None, {"tokens": torch.tensor([number])}, number)
+            guard.on_before_backward(trainer, None, torch.tensor(loss))
+        guard.on_before_optimizer_step(trainer, None, None)
+
+    step([1.0, 2.0])
+    with pytest.raises(FloatingPointError, match="the loss is nan at step 7"):
+        step([1.0, 2.0, float("nan"), 3.0])
+    assert torch.load(tmp_path / "nan_batch.pt", weights_only=True)["batch"]["tokens"].tolist() == [2]
+
+
+def test_fsdp_finds_the_optimizer_state_of_each_parameter(lego):
+    """It goes by the order of the module's parameters; a training on one device can continue on several."""
+    trained = lego("--run", "r", "--trainer.max_steps", "3")
+    (saved,) = torch.load("r/checkpoints/last.ckpt", weights_only=True)["optimizer_states"]
+    named = FullyShardedDataParallel.rekey_optim_state_dict(saved, OptimStateKeyType.PARAM_NAME, trained.model)
+    (optimizer,) = trained.trainer.optimizers
+    for name, parameter in trained.model.named_parameters():
+        assert torch.equal(named["state"][name]["exp_avg"], optimizer.state[parameter]["exp_avg"]), name
+    groups = [{id(p) for p in group["params"]} for group in optimizer.param_groups]
+    names = [{id(trained.model.get_parameter(n)) for n in group["params"]} for group in named["param_groups"]]
+    assert names == groups
 
 
 def test_early_stopping_waits_for_its_least_step(lego):

@@ -7,6 +7,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch.optim import Optimizer
 
 
 class NaNGuard(Callback):
@@ -15,23 +16,36 @@ class NaNGuard(Callback):
     `nan_batch.pt` in the run directory holds the batch, the step and the loss; `last.ckpt` stays as it was.
     """
 
+    def __init__(self) -> None:
+        self._losses: list[tuple[Any, torch.Tensor]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets what a training that broke off has left."""
+        self._losses = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Keeps the batch at hand."""
+        self._batch = batch
+
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor) -> None:
-        """Looks at the loss."""
-        if torch.isfinite(loss):
+        """Keeps the loss with its batch; to read it here would let a GPU run out of work before the backward pass."""
+        self._losses.append((self._batch, loss.detach()))
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Looks at the losses since the last step; gradients may have been accumulated."""
+        losses, self._losses = self._losses, []
+        if torch.stack([loss for _, loss in losses]).isfinite().all():
             return
+        batch, loss = next((batch, loss) for batch, loss in losses if not loss.isfinite())
         folder = Path(trainer.default_root_dir)
         path = folder / ("nan_batch.pt" if trainer.global_rank == 0 else f"nan_batch_rank{trainer.global_rank}.pt")
         folder.mkdir(parents=True, exist_ok=True)
-        batch = {name: tensor.cpu() for name, tensor in self._batch.items()}
+        batch = {name: tensor.cpu() for name, tensor in batch.items()}
         torch.save({"batch": batch, "step": trainer.global_step, "loss": float(loss)}, path)
         raise FloatingPointError(
             f"the loss is {float(loss)} at step {trainer.global_step}; the batch is in {path}. "
             "Lower the learning rate, clip gradients (trainer.gradient_clip_val), or train in more precision"
         )
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Keeps the batch at hand."""
-        self._batch = batch
 
 
 class StopEarly(EarlyStopping):

@@ -149,6 +149,20 @@ class Task(LightningModule, ABC):
         probability, prediction = self(batch).float().softmax(-1).max(-1)
         return {"prediction": prediction, "probability": probability, "label": batch["labels"]}
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Numbers the optimiser's parameters as the module does, not group by group: FSDP expects it when it loads.
+
+        Other strategies, and optimisers, go by the order in which the groups list the numbers.
+        """
+        if isinstance(self.trainer.strategy.model, FullyShardedDataParallel):
+            return  # it has done so itself
+        numbers = {id(parameter): number for number, parameter in enumerate(self.parameters())}
+        for optimizer, saved in zip(self.trainer.optimizers, checkpoint.get("optimizer_states", []), strict=False):
+            order = [numbers[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+            saved["state"] = {order[place]: state for place, state in saved["state"].items()}
+            for group in saved["param_groups"]:
+                group["params"] = [order[place] for place in group["params"]]
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Compares the settings of a checkpoint with those given, before its weights are loaded.
 

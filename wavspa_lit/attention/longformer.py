@@ -1,16 +1,30 @@
 """Longformer (Beltagy et al., arXiv 2004.05150). Time and memory O(length · window)."""
 
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from wavspa_lit.attention.base import Attention, AttentionConfig
 
+BLOCK = 128
+"""Entries of the blocks of queries and keys that FlexAttention computes or leaves out; the kernels' own default."""
+TRITON = find_spec("triton") is not None
+
 
 class LongformerAttention(Attention):
-    """Softmax attention to entries at most `window` / 2 away, and to and from the first `global_tokens` entries."""
+    """Softmax attention to entries at most `window` / 2 away, and to and from the first `global_tokens` entries.
+
+    On GPUs this is one kernel, FlexAttention (Dong et al., arXiv 2412.05496), where that has all that is asked for;
+    elsewhere it is PyTorch's fused attention over overlapping chunks of the sequence. Both give the same values. Masks
+    have the padding behind the valid entries, as those of all spaces do.
+    """
 
     def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
@@ -18,33 +32,92 @@ class LongformerAttention(Attention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
-        length, reach = q.shape[-2], max(1, self.reach)
-        count = min(self.global_tokens, length)
-        valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
-        chunks = -(-length // reach)
-        # Queries in chunks of `reach`; each sees its own chunk of keys, the one before and the one behind.
-        q_chunks = pad(q, (0, 0, 0, chunks * reach - length)).unflatten(-2, (chunks, reach))
-        margin = (reach, (chunks + 1) * reach - length)
-        k_chunks, v_chunks = (pad(x, (0, 0, *margin)).unfold(-2, 3 * reach, reach).transpose(-1, -2) for x in (k, v))
-        key = torch.arange(3 * reach, device=q.device) - reach
-        near = (key - torch.arange(reach, device=q.device)[:, None]).abs() <= self.reach
-        # A key that is global is seen as such, not a second time in the window.
-        local = pad(valid & (torch.arange(length, device=q.device) >= count), margin).unfold(-1, 3 * reach, reach)
-        allowed = near & local[:, :, None, :]
-        if count:
-            k_chunks, v_chunks = (
-                torch.cat((x[:, :, None, :count].expand(-1, -1, chunks, -1, -1), chunked), -2)
-                for x, chunked in ((k, k_chunks), (v, v_chunks))
-            )
-            everyone = valid[:, None, None, :count].expand(-1, chunks, reach, -1)
-            allowed = torch.cat((everyone, allowed), -1)
-        # Queries in the padding may see no key at all; let them see all rather than divide by zero.
-        allowed = (allowed | ~allowed.any(-1, keepdim=True))[:, None]
+        _, heads, length, width = q.shape
         dropout = self.dropout if self.training else 0.0
-        out = scaled_dot_product_attention(q_chunks, k_chunks, v_chunks, allowed, dropout_p=dropout)
-        out = out.flatten(-3, -2)[..., :length, :]
-        if count:
-            every_key = (valid | ~valid.any(-1, keepdim=True))[:, None, None, :]
-            first = scaled_dot_product_attention(q[..., :count, :], k, v, every_key, dropout_p=dropout)
-            out = torch.cat((first, out[..., count:, :]), -2)
-        return out
+        # FlexAttention has no dropout, and its kernels no double precision and no heads narrower than 16; heads wider
+        # than 128 do not fit every GPU. One block has nothing to leave out.
+        fits = dropout == 0.0 and q.dtype != torch.float64 and 16 <= width <= 128 and length > BLOCK
+        compiling = torch.compiler.is_compiling()
+        if not (q.is_cuda and TRITON and fits and (compiling or not _watched())):
+            return _chunked(q, k, v, mask, self.reach, self.global_tokens, dropout)
+        ends = None if mask is None else mask.sum(-1, dtype=torch.int32)
+        flex = _flex if compiling else _compiled(q.dtype, heads, width, ends is None, torch.is_grad_enabled())
+        return flex(q, k, v, ends, self.reach, self.global_tokens)
+
+
+def _watched() -> bool:
+    """Whether somebody sees every operation, to count it or to replace it: compiled functions would hide theirs."""
+    return torch._C._len_torch_dispatch_stack() > 0 or torch._C._are_functorch_transforms_active()
+
+
+def _flex(q: Tensor, k: Tensor, v: Tensor, ends: Tensor | None, reach: int, count: int) -> Tensor:
+    """FlexAttention; ends: (batch,) int, the number of valid entries of each row; None: all are."""
+    length = q.shape[-2]
+    blocks = length // BLOCK
+    if length % BLOCK:  # a branch, so that the compiler knows of whole blocks, whose kernels check no bounds
+        blocks += 1
+    # Which blocks see which follows from their places: the mask of all entries would be as large as all scores.
+    block = torch.arange(blocks, device=q.device)
+    front = block * BLOCK < count
+    seen = ((block[:, None] - block).abs() * BLOCK < reach + BLOCK) | front[:, None] | front
+    order = seen.int().argsort(dim=-1, descending=True, stable=True).int()
+
+    def visible(row: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        near = ((i - j).abs() <= reach) | (i < count) | (j < count)
+        # One number for a row is cheaper to read than a mask of keys. Queries in the padding see all that is near,
+        # themselves at least, rather than divide by zero.
+        return near if ends is None else near & ((j < ends[row]) | (i >= ends[row]))
+
+    mask = BlockMask.from_kv_blocks(
+        seen.sum(-1, dtype=torch.int32)[None, None],
+        order[None, None],
+        BLOCK_SIZE=BLOCK,
+        mask_mod=visible,
+        seq_lengths=(length, length),
+    )
+    return flex_attention(q, k, v, block_mask=mask)
+
+
+@cache
+def _compiled(dtype: torch.dtype, heads: int, width: int, full: bool, training: bool) -> Callable[..., Tensor]:
+    """`_flex`, which without compilation would hold all scores in memory.
+
+    The compiler gives up on functions that it compiles often. So lengths, batches and bands are variables, what has to
+    be constant gets a compilation of its own, and `fullgraph` makes giving up an error.
+    """
+    return torch.compile(FunctionType(_flex.__code__.replace(), _flex.__globals__), dynamic=True, fullgraph=True)
+
+
+def _chunked(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, window_reach: int, count: int, dropout: float = 0.0
+) -> Tensor:
+    """Fused attention of chunks of queries to the chunks of keys around them."""
+    length, reach = q.shape[-2], max(1, window_reach)
+    count = min(count, length)
+    valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
+    chunks = -(-length // reach)
+    # Queries in chunks of `reach`; each sees its own chunk of keys, the one before and the one behind.
+    q_chunks = pad(q, (0, 0, 0, chunks * reach - length)).unflatten(-2, (chunks, reach))
+    margin = (reach, (chunks + 1) * reach - length)
+    k_chunks, v_chunks = (pad(x, (0, 0, *margin)).unfold(-2, 3 * reach, reach).transpose(-1, -2) for x in (k, v))
+    key = torch.arange(3 * reach, device=q.device) - reach
+    near = (key - torch.arange(reach, device=q.device)[:, None]).abs() <= window_reach
+    # A key that is global is seen as such, not a second time in the window.
+    local = pad(valid & (torch.arange(length, device=q.device) >= count), margin).unfold(-1, 3 * reach, reach)
+    allowed = near & local[:, :, None, :]
+    if count:
+        k_chunks, v_chunks = (
+            torch.cat((x[:, :, None, :count].expand(-1, -1, chunks, -1, -1), chunked), -2)
+            for x, chunked in ((k, k_chunks), (v, v_chunks))
+        )
+        everyone = valid[:, None, None, :count].expand(-1, chunks, reach, -1)
+        allowed = torch.cat((everyone, allowed), -1)
+    # Queries in the padding may see no key at all; let them see all rather than divide by zero.
+    allowed = (allowed | ~allowed.any(-1, keepdim=True))[:, None]
+    out = scaled_dot_product_attention(q_chunks, k_chunks, v_chunks, allowed, dropout_p=dropout)
+    out = out.flatten(-3, -2)[..., :length, :]
+    if count:
+        every_key = (valid | ~valid.any(-1, keepdim=True))[:, None, None, :]
+        first = scaled_dot_product_attention(q[..., :count, :], k, v, every_key, dropout_p=dropout)
+        out = torch.cat((first, out[..., count:, :]), -2)
+    return out

@@ -79,7 +79,7 @@ def _flex(q: Tensor, k: Tensor, v: Tensor, ends: Tensor | None, reach: int, coun
 
 
 @cache
-def _compiled(dtype: torch.dtype, heads: int, width: int, full: bool, training: bool) -> Callable[..., Tensor]:
+def _compiled(*constants: Any) -> Callable[..., Tensor]:
     """`_flex`, which without compilation would hold all scores in memory.
 
     The compiler gives up on functions that it compiles often. So lengths, batches and bands are variables, what has to

@@ -29,8 +29,9 @@ def forward_flops(encoder: Encoder, length: int) -> int:
     whole_numbers = isinstance(encoder.embedding, nn.Embedding)
     tokens = torch.ones(1, length, dtype=torch.long if whole_numbers else torch.float32, device=device)
     training = encoder.training
-    with flop_counter() as counter, torch.no_grad():
-        encoder.eval().forward(tokens)  # not compiled, if the encoder is
+    # What compiled modules are first called with under a counter would never be compiled (PyTorch issue 190286).
+    with torch.compiler.set_stance("force_eager"), flop_counter() as counter, torch.no_grad():
+        encoder.eval().forward(tokens)
     encoder.train(training)
     return counter.get_total_flops()
 

@@ -23,7 +23,9 @@ from wavspa_lit.wavelets import WaveletConfig
 SIZES = ["64,2048,128,8", "32,4096,256,6", "4,16384,128,6", "1,65536,128,4"]
 
 
-def measure(encoder: torch.nn.Module, tokens: torch.Tensor, precision: str, repeats: int) -> tuple[float, float, float]:
+def measure(
+    encoder: torch.nn.Module, tokens: torch.Tensor, precision: str, repeats: int, profiled: bool = False
+) -> tuple[float, float, float]:
     """Median milliseconds of a training step, launched and on the GPU alone, and peak MiB; nan on a CPU."""
     device, nan = tokens.device, float("nan")
     optimizer = torch.optim.AdamW(encoder.parameters(), fused=True, capturable=device.type == "cuda")
@@ -39,6 +41,10 @@ def measure(encoder: torch.nn.Module, tokens: torch.Tensor, precision: str, repe
 
     for _ in range(5):
         step()
+    if profiled:
+        with torch.profiler.profile() as profile:
+            step()
+        print(profile.key_averages().table(sort_by=f"self_{device.type}_time_total", row_limit=30))
     if device.type == "cpu":
         return clock(step, repeats, lambda: None), nan, nan
     torch.cuda.reset_peak_memory_stats()
@@ -72,6 +78,7 @@ def main() -> None:
     parser.add_argument("--precision", default="bfloat16", choices=["bfloat16", "float16", "float32"])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--eager", action="store_true", help="do not compile")
+    parser.add_argument("--profile", action="store_true", help="print what takes the time of a step")
     parser.add_argument("--whole", action="store_true", help="compile the encoder as one, which takes longer")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -108,7 +115,7 @@ def main() -> None:
                 tokens = torch.randint(256, (batch, length), device=device)
                 model = f"wavelets, level {level}, {kind}" if level else f"Transformer, {kind}"
                 try:
-                    row = measure(encoder, tokens, arguments.precision, arguments.repeats)
+                    row = measure(encoder, tokens, arguments.precision, arguments.repeats, arguments.profile)
                 except torch.OutOfMemoryError:
                     print(f"| {size} | {model} | out of memory | | | | | |", flush=True)
                     continue

@@ -65,7 +65,7 @@ def test_flex_leaves_operations_to_those_who_count_them():
 @pytest.mark.parametrize("count", [0, 5])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 3e-2)])
 def test_flex_on_a_gpu_equals_chunks_with_gradients(dtype, tolerance, count, outer):
-    config = AttentionConfig("longformer", heads=2, window=100, global_tokens=count)
+    config = AttentionConfig("longformer", heads=2, window=100, global_tokens=count, flex=True)
     attention = build_attention(config, 32, max_length=600)
     attend = torch.compile(attention.attend, fullgraph=True) if outer else attention.attend
     for length in (256, 300, 600):
@@ -88,7 +88,7 @@ def test_flex_on_a_gpu_equals_chunks_with_gradients(dtype, tolerance, count, out
 
 @on_gpu
 def test_flex_on_a_gpu_holds_no_scores():
-    attention = build_attention(AttentionConfig("longformer", heads=2), 32, max_length=8192).cuda()
+    attention = build_attention(AttentionConfig("longformer", heads=2, flex=True), 32, max_length=8192).cuda()
     x = torch.randn(2, 8192, 32, device="cuda")
     attention(x).sum().backward()
     torch.cuda.reset_peak_memory_stats()

@@ -21,14 +21,14 @@ TRITON = find_spec("triton") is not None
 class LongformerAttention(Attention):
     """Softmax attention to entries at most `window` / 2 away, and to and from the first `global_tokens` entries.
 
-    On GPUs this is one kernel, FlexAttention (Dong et al., arXiv 2412.05496), where that has all that is asked for;
-    elsewhere it is PyTorch's fused attention over overlapping chunks of the sequence. Both give the same values. Masks
-    have the padding behind the valid entries, as those of all spaces do.
+    This is PyTorch's fused attention over overlapping chunks of the sequence. With `flex` it is one kernel on GPUs,
+    FlexAttention (Dong et al., arXiv 2412.05496), where that has all that is asked for. Both give the same values.
+    Masks have the padding behind the valid entries, as those of all spaces do.
     """
 
     def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
         super().__init__(config, dim, **options)
-        self.reach, self.global_tokens = config.window // 2, config.global_tokens
+        self.reach, self.global_tokens, self.flex = config.window // 2, config.global_tokens, config.flex
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
@@ -38,7 +38,7 @@ class LongformerAttention(Attention):
         # than 128 do not fit every GPU. One block has nothing to leave out.
         fits = dropout == 0.0 and q.dtype != torch.float64 and 16 <= width <= 128 and length > BLOCK
         compiling = torch.compiler.is_compiling()
-        if not (q.is_cuda and TRITON and fits and (compiling or not _watched())):
+        if not (self.flex and q.is_cuda and TRITON and fits and (compiling or not _watched())):
             return _chunked(q, k, v, mask, self.reach, self.global_tokens, dropout)
         ends = None if mask is None else mask.sum(-1, dtype=torch.int32)
         flex = _flex if compiling else _compiled(q.dtype, heads, width, ends is None, torch.is_grad_enabled())

@@ -1,13 +1,15 @@
 """Trains a small task with Lightning's FSDP strategy, which is for GPUs, on two CPU processes.
 
-python fsdp_training.py DEVICES FOLDER
+python fsdp_training.py DEVICES FOLDER [CHECKPOINT]
+
+One device leaves FOLDER/last.ckpt after an epoch; from a CHECKPOINT it goes on. Then there is another epoch.
 """
 
 import sys
 from typing import Any
 
 import torch
-from lightning import Trainer, seed_everything
+from lightning import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import FSDPStrategy
 from torch.distributed.fsdp import FullyShardedDataParallel
@@ -22,6 +24,12 @@ from wavspa_lit.wavelets import WaveletConfig
 BATCH = 16
 
 
+class Save(Callback):
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.world_size == 1 and trainer.current_epoch == 0:
+            trainer.save_checkpoint(f"{trainer.logger.log_dir}/last.ckpt")
+
+
 class Shards(FSDPStrategy):
     def _setup_model(self, model: Any) -> Any:
         return FullyShardedDataParallel(model, device_id=torch.device("cpu"), **self.kwargs)
@@ -31,7 +39,7 @@ class Shards(FSDPStrategy):
             torch.distributed.barrier()
 
 
-def main(devices: int, folder: str) -> None:
+def main(devices: int, folder: str, checkpoint: str | None = None) -> None:
     seed_everything(0)
     data = Lego(n_vars=4, n_train_vars=2, num_train=64, num_val=21, num_test=21, batch_size=BATCH // devices)
     encoder = EncoderConfig(dim=16, layers=1, mlp_dim=16, dropout=0.0, wavelet=WaveletConfig(penalty=0.1))
@@ -43,7 +51,7 @@ def main(devices: int, folder: str) -> None:
         accelerator="cpu",
         devices=devices,
         strategy=Shards() if devices > 1 else "auto",
-        callbacks=[GradientNorm(), Results(), Throughput(), WaveletMonitor()],
+        callbacks=[GradientNorm(), Results(), Throughput(), WaveletMonitor(), Save()],
         logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
         enable_checkpointing=False,  # PyTorch ends with a segmentation fault where it gathers weights on CPUs
         enable_progress_bar=False,
@@ -51,8 +59,8 @@ def main(devices: int, folder: str) -> None:
         max_epochs=2,
         log_every_n_steps=1,
     )
-    trainer.fit(task, data)
+    trainer.fit(task, data, ckpt_path=checkpoint)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])

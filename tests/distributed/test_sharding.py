@@ -58,6 +58,17 @@ def test_the_reports_of_a_sharded_training_are_those_of_one_process(tmp_path):
     assert len(errors[0]) == 2 and errors[1] == pytest.approx(errors[0], rel=1e-3)
 
 
+@pytest.mark.slow
+def test_a_training_on_one_device_goes_on_sharded(tmp_path):
+    """The optimiser's states must reach the same parameters."""
+    for devices, *checkpoint in ((1,), (2, str(tmp_path / "1" / "last.ckpt"))):
+        script = [sys.executable, str(HERE / "fsdp_training.py"), str(devices), str(tmp_path / str(devices))]
+        subprocess.run([*script, *checkpoint], check=True, timeout=300)
+    whole, resumed = (json.loads((tmp_path / name / "results.json").read_text())["fit"] for name in ("1", "2"))
+    for name in ("val/loss", "val/acc", "train/gradient_norm"):
+        assert resumed[name] == pytest.approx(whole[name], rel=1e-4)
+
+
 def test_averages_of_sharded_parameters_are_refused():
     trainer = Trainer(accelerator="cpu", devices=1, strategy=Shards(), logger=False)
     with pytest.raises(MisconfigurationException, match="leave it out"):

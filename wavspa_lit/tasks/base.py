@@ -154,8 +154,8 @@ class Task(LightningModule, ABC):
 
         Other strategies, and optimisers, go by the order in which the groups list the numbers.
         """
-        if isinstance(self.trainer.strategy.model, FullyShardedDataParallel):
-            return  # it has done so itself
+        if self._trainer is None or isinstance(self.trainer.strategy.model, FullyShardedDataParallel):
+            return  # there is no optimiser yet, or FSDP has done so itself
         numbers = {id(parameter): number for number, parameter in enumerate(self.parameters())}
         for optimizer, saved in zip(self.trainer.optimizers, checkpoint.get("optimizer_states", []), strict=False):
             order = [numbers[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]

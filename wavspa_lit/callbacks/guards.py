@@ -1,49 +1,82 @@
 """What stops a training that does not go well."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import Tensor
 from torch.optim import Optimizer
+
+from wavspa_lit.callbacks.deferred import Deferred
+
+
+class _Step(NamedTuple):
+    """An optimiser step whose losses are not known yet."""
+
+    number: int
+    losses: list[tuple[Any, Tensor]]
+    finite: Deferred
 
 
 class NaNGuard(Callback):
-    """Stops when the loss is not a number, before the weights are touched, and saves the batch.
+    """Stops when the loss is not a number, and saves the batch.
 
-    `nan_batch.pt` in the run directory holds the batch, the step and the loss; `last.ckpt` stays as it was.
+    `nan_batch.pt` in the run directory holds the batch, the step and the loss; `last.ckpt` stays as it was. Losses on a
+    GPU are read a step later, when they need not be waited for, but before anything is validated or saved.
     """
 
     def __init__(self) -> None:
-        self._losses: list[tuple[Any, torch.Tensor]] = []
+        self._losses: list[tuple[Any, Tensor]] = []
+        self._step: _Step | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets what a training that broke off has left."""
-        self._losses = []
+        self._losses, self._step = [], None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keeps the batch at hand."""
         self._batch = batch
 
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor) -> None:
-        """Keeps the loss with its batch; to read it here would let a GPU run out of work before the backward pass."""
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Keeps the loss with its batch."""
         self._losses.append((self._batch, loss.detach()))
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Looks at the losses since the last step; gradients may have been accumulated."""
+        """Looks at the losses of the step before, or of this one where they are known; gradients may be accumulated."""
+        self._look(trainer)
         losses, self._losses = self._losses, []
-        if torch.stack([loss for _, loss in losses]).isfinite().all():
+        finite = torch.stack([loss for _, loss in losses]).isfinite().all()
+        self._step = _Step(trainer.global_step, losses, Deferred(finite))
+        if not finite.is_cuda:
+            self._look(trainer)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks at the losses of the last step."""
+        self._look(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks at the losses of the last step."""
+        self._look(trainer)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Looks at the losses of the last step: nothing is saved if it has spoilt the weights."""
+        self._look(trainer)
+
+    def _look(self, trainer: Trainer) -> None:
+        step, self._step = self._step, None
+        if step is None or step.finite.read():
             return
-        batch, loss = next((batch, loss) for batch, loss in losses if not loss.isfinite())
+        batch, loss = next((batch, loss) for batch, loss in step.losses if not loss.isfinite())
         folder = Path(trainer.default_root_dir)
         path = folder / ("nan_batch.pt" if trainer.global_rank == 0 else f"nan_batch_rank{trainer.global_rank}.pt")
         folder.mkdir(parents=True, exist_ok=True)
         batch = {name: tensor.cpu() for name, tensor in batch.items()}
-        torch.save({"batch": batch, "step": trainer.global_step, "loss": float(loss)}, path)
+        torch.save({"batch": batch, "step": step.number, "loss": float(loss)}, path)
         raise FloatingPointError(
-            f"the loss is {float(loss)} at step {trainer.global_step}; the batch is in {path}. "
+            f"the loss is {float(loss)} at step {step.number}; the batch is in {path}. "
             "Lower the learning rate, clip gradients (trainer.gradient_clip_val), or train in more precision"
         )
 

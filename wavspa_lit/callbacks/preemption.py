@@ -5,7 +5,10 @@ import signal
 from types import FrameType
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
+
+from wavspa_lit.callbacks.deferred import Deferred
 
 STATUS = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
 """Exit statuses; a job script can queue the job again on 143."""
@@ -14,22 +17,25 @@ STATUS = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
 class Preemption(Callback):
     """On SIGTERM, SIGUSR1 or Ctrl-C, finishes the step, lets `last.ckpt` be saved, and exits with 143, 143 or 130.
 
-    With several ranks the signal may reach any of them; they agree every `every` batches. A second Ctrl-C stops at
-    once.
+    With several ranks the signal may reach any of them. Every `every` batches they start to agree, and act upon it
+    `every` batches later, when no GPU has to be waited for. A second Ctrl-C stops at once.
 
     Args:
         every: Batches between two agreements.
     """
 
-    def __init__(self, every: int = 8) -> None:
+    def __init__(self, every: int = 4) -> None:
         self.every = every
         self._received = 0
+        self._signals: Deferred | None = None
         self._process = 0
         self._before: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the signals over, from Lightning as well."""
-        self._received, self._process = 0, os.getpid()
+        self._received, self._signals, self._process = 0, None, os.getpid()
+        # Lightning's own agreement waits for the GPU at every step (its issue 21487). This callback replaces it.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         try:
             self._before = {number: signal.signal(number, self._receive) for number in STATUS}
         except ValueError:  # not the main thread, where signals cannot be handled
@@ -50,7 +56,9 @@ class Preemption(Callback):
         if trainer.world_size > 1:
             if number % self.every:
                 return
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+            own = torch.full((), float(stop), device=trainer.strategy.root_device)
+            stop = self._signals is not None and self._signals.read() > 0
+            self._signals = Deferred(trainer.strategy.reduce(own, reduce_op="sum"))
         if stop:
             raise SystemExit(STATUS[signal.Signals(self._received or signal.SIGTERM)])
 

@@ -106,7 +106,8 @@ def agreement(root: Path, arguments: argparse.Namespace, extra: list[str]) -> No
             fit = ["fit", *config, "--run", str(run), *extra]
             wavspa(*fit, "--trainer.max_steps=8", "--trainer.val_check_interval=8", *placed(devices, strategy))
             last = run / "checkpoints" / "last.ckpt"
-            there, alone = (tested(last, *placed(n, "ddp"), *extra) for n in (devices, 1))
+            alone = tested(last, *placed(1, "ddp"), *extra)
+            there = tested(last, *placed(devices, "ddp"), *extra) if devices > 1 else alone
             resumed = []
             for step, others in enumerate((n for n in arguments.devices if n != devices), start=9):
                 where = placed(others, strategy)

@@ -136,6 +136,18 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(lego, tmp_path):
     assert saved["batch"]["tokens"].shape[0] == 16 and saved["step"] > 0
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("checked", [3, 1])
+def test_a_gpu_may_go_a_step_too_far_but_saves_nothing_broken(lego, tmp_path, checked):
+    """Once with validations three steps apart, and once behind every step."""
+    flags = ["--trainer.accelerator", "gpu", "--trainer.devices", "1", "--trainer.val_check_interval", str(checked)]
+    with pytest.raises(FloatingPointError, match=r"the loss is nan at step .*nan_batch\.pt"):
+        lego("--run", "r", *flags, "--trainer.max_steps", "30", "--model.optimizer.lr", "1e30")
+    last = tmp_path / "r" / "checkpoints" / "last.ckpt"
+    saved = torch.load(tmp_path / "r" / "nan_batch.pt", weights_only=True)
+    assert not last.exists() or torch.load(last, weights_only=True)["global_step"] <= saved["step"]
+
+
 def test_of_accumulated_batches_the_one_without_a_loss_is_kept(tmp_path):
     guard, trainer = NaNGuard(), SimpleNamespace(default_root_dir=tmp_path, global_rank=0, global_step=7)
 

@@ -45,9 +45,8 @@ class AttentionConfig:
     """longformer: width of the sliding window, centred; local: length of a block; in entries of the band."""
     global_tokens: int = 0
     """longformer: number of entries at the front that see all and are seen by all, such as a CLS token."""
-    flex: bool = False
-    """longformer: FlexAttention on GPUs, where it can do what is asked for. Experimental: its tests have not yet run to
-    their end on a GPU."""
+    flex: bool = True
+    """longformer: FlexAttention on GPUs, where it can do what is asked for."""
     block_size: int = 64
     """bigbird: entries of a block; each block sees itself and its two neighbours."""
     random_blocks: int = 3

@@ -37,8 +37,9 @@ class LongformerAttention(Attention):
         # FlexAttention has no dropout, and its kernels no double precision and no heads narrower than 16; heads wider
         # than 128 do not fit every GPU. One block has nothing to leave out.
         fits = dropout == 0.0 and q.dtype != torch.float64 and 16 <= width <= 128 and length > BLOCK
+        there = q.is_cuda and TRITON and torch.cuda.get_device_capability(q.device) >= (8, 0)
         compiling = torch.compiler.is_compiling()
-        if not (self.flex and q.is_cuda and TRITON and fits and (compiling or not _watched())):
+        if not (self.flex and there and fits and (compiling or not _watched())):
             return _chunked(q, k, v, mask, self.reach, self.global_tokens, dropout)
         ends = None if mask is None else mask.sum(-1, dtype=torch.int32)
         flex = _flex if compiling else _compiled(q.dtype, heads, width, ends is None, torch.is_grad_enabled())

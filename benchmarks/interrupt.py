@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 STEPS, EPOCHS, VALIDATE_EVERY = 12, 2, 4
 STATUS = {"sigterm": 143, "group": 143, "sigint": 130, "exception": 1, "kill": -9}
 How = Literal["sigterm", "group", "sigint", "exception", "kill"]
-Where = Literal["batch_start", "backward", "batch_end", "validation"]
+Where = Literal["batch_start", "backward", "batch_end", "validation", "sanity_check"]
 
 
 class Interrupt(Callback):
@@ -24,8 +24,9 @@ class Interrupt(Callback):
 
     Args:
         how: A signal to the process or to its whole group, an exception, or a kill that leaves no time for anything.
-        where: At the start of a batch, after its backward pass, at its end, or in the validation that follows it.
-        batch: Number of the batch since the start of the training.
+        where: At the start of a batch, after its backward pass, at its end, or in the validation that follows it; or
+            before the first batch, in the sanity check.
+        batch: Number of the batch since the start of the training, from 1; 0 for the sanity check.
     """
 
     def __init__(self, how: How, where: Where, batch: int) -> None:
@@ -43,6 +44,9 @@ class Interrupt(Callback):
             return
         number = {"sigterm": signal.SIGTERM, "sigint": signal.SIGINT, "kill": signal.SIGKILL}[self.how]
         os.kill(os.getpid(), number)
+
+    def on_sanity_check_end(self, *_: Any) -> None:
+        self._at("sanity_check")
 
     def on_train_batch_start(self, *_: Any) -> None:
         self.seen += 1
@@ -72,7 +76,8 @@ class Setting:
         validation = VALIDATE_EVERY * self.accumulate
         last = EPOCHS * self.batches - self.accumulate
         if self.ranks > 1 and how in ("sigterm", "group", "sigint"):
-            last = min(last, 8 * ((EPOCHS * self.batches - 1) // 8))  # ranks agree to stop every eighth batch
+            # Ranks agree to stop every second batch, and stop two batches later.
+            last = min(last, 2 * ((EPOCHS * self.batches - 1) // 2) - 2)
         if where == "validation":
             return range(2 * validation if how in ("kill", "exception") else validation, last + 1, validation)
         return range(validation + 1, last + 1)

@@ -18,6 +18,7 @@ from typing import get_args
 
 from interrupt import How, Setting, Where, differences, fit, interrupted
 
+PLACES = [where for where in get_args(Where) if where != "sanity_check"]  # there is nothing to go on from yet
 SETTINGS = [Setting(*values) for values in itertools.product((0, 2), (1, 4), (False, True), (1, 2))]
 
 
@@ -39,7 +40,7 @@ def main() -> int:
         cases = []
         for number in range(arguments.cases):
             setting = draw.randrange(len(SETTINGS))
-            how, where = draw.choice(get_args(How)), draw.choice(get_args(Where))
+            how, where = draw.choice(get_args(How)), draw.choice(PLACES)
             batch = draw.choice(SETTINGS[setting].places(how, where))
             cases.append((number, setting, how, where, batch))
 

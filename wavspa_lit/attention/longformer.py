@@ -12,6 +12,7 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.compiler import start_compiler
 
 BLOCK = 128
 """Entries of the blocks of queries and keys that FlexAttention computes or leaves out; the kernels' own default."""
@@ -86,6 +87,7 @@ def _compiled(*constants: Any) -> Callable[..., Tensor]:
     The compiler gives up on functions that it compiles often. So lengths, batches and bands are variables, what has to
     be constant gets a compilation of its own, and `fullgraph` makes giving up an error.
     """
+    start_compiler()
     return torch.compile(FunctionType(_flex.__code__.replace(), _flex.__globals__), dynamic=True, fullgraph=True)
 
 

@@ -17,25 +17,36 @@ STATUS = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
 class Preemption(Callback):
     """On SIGTERM, SIGUSR1 or Ctrl-C, finishes the step, lets `last.ckpt` be saved, and exits with 143, 143 or 130.
 
-    With several ranks the signal may reach any of them. Every `every` batches they start to agree, and act upon it
-    `every` batches later, when no GPU has to be waited for. A second Ctrl-C stops at once.
+    Before the first batch is done there is nothing to save, and compiling can take longer than a cluster waits, so that
+    a single process exits at once. The signal may reach any of several ranks: every `every` batches they start to
+    agree, and act upon it `every` batches later, when no GPU has to be waited for. A second Ctrl-C stops at once.
 
     Args:
         every: Batches between two agreements.
     """
 
-    def __init__(self, every: int = 4) -> None:
+    def __init__(self, every: int = 2) -> None:
         self.every = every
         self._received = 0
         self._signals: Deferred | None = None
         self._process = 0
+        self._nothing_to_lose = False
         self._before: dict[signal.Signals, Any] = {}
 
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the signals over, from Lightning as well, as early as there is something that takes long."""
+        self._take_over(trainer)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the signals over, from Lightning as well."""
-        self._received, self._signals, self._process = 0, None, os.getpid()
+        """Takes the signals over if nothing was tried before."""
+        if not self._before:
+            self._take_over(trainer)
         # Lightning's own agreement waits for the GPU at every step (its issue 21487). This callback replaces it.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+
+    def _take_over(self, trainer: Trainer) -> None:
+        self._received, self._signals, self._process = 0, None, os.getpid()
+        self._nothing_to_lose = trainer.world_size == 1
         try:
             self._before = {number: signal.signal(number, self._receive) for number in STATUS}
         except ValueError:  # not the main thread, where signals cannot be handled
@@ -46,6 +57,8 @@ class Preemption(Callback):
             if number == signal.SIGTERM:
                 os._exit(143)
             return
+        if self._nothing_to_lose:
+            raise SystemExit(STATUS[signal.Signals(number)])
         if self._received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._received = number
@@ -65,6 +78,12 @@ class Preemption(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Stops before the step; `LastCheckpoint` saves the state behind the step before."""
         self._check(trainer, trainer.fit_loop.epoch_loop.total_batch_idx)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """From now on there is something to save."""
+        self._nothing_to_lose = False
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.functional import pad
 
+from wavspa_lit.compiler import start_compiler
+
 LARGE = 2**20
 """Samples from which a signal on a CPU is worth the compilation."""
 
@@ -37,6 +39,7 @@ def use_compiled(x: Tensor, backend: str) -> bool:
 @cache
 def compiler_works() -> bool:
     """Tries the compiler once; says so if it fails."""
+    start_compiler()
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.zeros(64))
     except Exception as error:

@@ -17,6 +17,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 import wavspa_lit.__main__ as entry
 from wavspa_lit.callbacks import NaNGuard, monitors
 from wavspa_lit.cli import run
+from wavspa_lit.nn.cost import forward_flops
 from wavspa_lit.reporting.runs import latest_run, new_run
 
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
@@ -200,6 +201,16 @@ def test_speeds_count_all_batches_between_two_logged_steps(lego, tmp_path, monke
         "--run", "r", "--data.num_train", "128", "--trainer.max_steps", "4", "--trainer.val_check_interval", "8", *flags
     )
     assert curve(tmp_path / "r", "speed/sequences_per_second") == {1: 4 * 16, 3: 4 * 16}
+
+
+def test_mfu_is_a_share_of_the_peak(lego, tmp_path, monkeypatch):
+    """A CPU's peak is not known; here it is one operation a second."""
+    monkeypatch.setattr(monitors, "peak_flops", lambda device, dtype: 1)
+    cli = lego("--run", "r", "--trainer.max_steps", "2", "--trainer.log_every_n_steps", "1")
+    length = cli.datamodule.trained_length
+    tokens, mfu = (curve(tmp_path / "r", f"speed/{name}") for name in ("tokens_per_second", "mfu"))
+    operations = 3 * forward_flops(cli.model.encoder, length) / length
+    assert mfu == pytest.approx({step: rate * operations for step, rate in tokens.items()}, rel=1e-5) and len(mfu) == 2
 
 
 def test_gradient_norms_are_those_of_the_step_they_are_logged_at(lego, tmp_path):

@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.throughput import get_available_flops
 from torch.optim import Optimizer
 
-from wavspa_lit.callbacks.sharding import is_sharded, whole_parameters
+from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
 
 
@@ -27,6 +27,8 @@ class GradientNorm(Callback):
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> int | None:
     """Operations a second that a GPU can do, None if unknown."""
+    if device.type != "cuda":
+        return None
     if "H200" in torch.cuda.get_device_name(device):  # Lightning does not know it; its chip is the H100's
         return {torch.bfloat16: 989 * 10**12, torch.float32: 67 * 10**12}[dtype]
     return get_available_flops(device, dtype)
@@ -49,17 +51,20 @@ class Throughput(Callback):
     def _reset(self) -> None:
         self._sequences, self._tokens, self._started = 0, torch.zeros(()), 0.0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks up the device's peak."""
-        self._reset()
-        self._step = trainer.global_step
-        if trainer.strategy.root_device.type == "cuda":
-            dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
-            self._peak = peak_flops(trainer.strategy.root_device, dtype)
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Looks up the device's peak; counts operations while the parameters are whole, which FSDP cuts up."""
+        if stage != "fit":
+            return
+        dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
+        self._peak = peak_flops(trainer.strategy.root_device, dtype)
         if self._peak:
             length = trainer.datamodule.trained_length  # type: ignore[attr-defined]
-            with whole_parameters(trainer):
-                self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
+            self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts at the step of the checkpoint."""
+        self._reset()
+        self._step = trainer.global_step
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Starts the clock."""

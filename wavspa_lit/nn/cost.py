@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
@@ -23,14 +24,16 @@ def flop_counter() -> FlopCounterMode:
 def forward_flops(encoder: Encoder, length: int) -> int:
     """Operations of the matrix products and convolutions of a forward pass over one sequence.
 
-    Counted by torch.utils.flop_counter, 2 for a multiplication and an addition, attention included.
+    Counted by torch.utils.flop_counter, 2 for a multiplication and an addition, attention included. Only shapes are
+    followed: nothing is computed, whatever the length.
     """
-    device = next(encoder.parameters()).device
     whole_numbers = isinstance(encoder.embedding, nn.Embedding)
-    tokens = torch.ones(1, length, dtype=torch.long if whole_numbers else torch.float32, device=device)
+    device = next(encoder.parameters()).device
     training = encoder.training
     # What compiled modules are first called with under a counter would never be compiled (PyTorch issue 190286).
-    with torch.compiler.set_stance("force_eager"), flop_counter() as counter, torch.no_grad():
+    eager = torch.compiler.set_stance("force_eager")
+    with eager, FakeTensorMode(allow_non_fake_inputs=True), flop_counter() as counter, torch.no_grad():
+        tokens = torch.ones(1, length, dtype=torch.long if whole_numbers else torch.float32, device=device)
         encoder.eval().forward(tokens)
     encoder.train(training)
     return counter.get_total_flops()

@@ -29,8 +29,8 @@ def describe(task: Task, length: int) -> str:
     own = 0 if encoder.cls_token is None else encoder.cls_token.numel()
     rows.append(("embedding", "", _count(encoder.embedding) + _count(encoder.positions) + own, "", ""))
     block = cast(Block, encoder.blocks[0])
-    with FakeTensorMode(allow_non_fake_inputs=True):  # shapes without data: nothing is computed, whatever the length
-        whole = forward_flops(encoder, length)
+    whole = forward_flops(encoder, length)
+    with FakeTensorMode(allow_non_fake_inputs=True):
         x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True)
         flops, kept = training_cost(block, x)
     if encoder.checkpointing:

@@ -25,7 +25,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wavspa_lit.reporting.runs import read_results
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-BATCH, LOGGED = 32, 5
+LOGGED = 5
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
 SPEED = [
     *("--data.source=generate", "--data.padding=max", f"--trainer.log_every_n_steps={LOGGED}"),
@@ -64,12 +64,12 @@ def scaling(root: Path, arguments: argparse.Namespace, extra: list[str]) -> None
         wavspa(*config, f"--data.root={arguments.root or root / 'data'}", *limits, *placed(devices, strategy), *extra)
         return speed(run, arguments.steps)
 
-    one = measure("auto", 1, BATCH)
-    print(f"| {BATCH} | - | 1 | {one:.1f} | 100.0% |", flush=True)
+    one = measure("auto", 1, arguments.batch)
+    print(f"| {arguments.batch} | - | 1 | {one:.1f} | 100.0% |", flush=True)
     for strategy in arguments.strategies:
-        for kind in ("weak", "strong"):
+        for kind in arguments.kinds:
             for devices in (n for n in arguments.devices if n > 1):
-                batch = BATCH if kind == "weak" else BATCH // devices
+                batch = arguments.batch if kind == "weak" else arguments.batch // devices
                 value = measure(strategy, devices, batch)
                 each = f"{batch} a device ({kind})"
                 print(f"| {each} | {strategy} | {devices} | {value:.1f} | {value / devices / one:.1%} |", flush=True)
@@ -123,6 +123,8 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=["ddp"], choices=["ddp", "fsdp"])
     parser.add_argument("--task", default="text", choices=["text", "image", "listops"], help="whose config to train")
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=32, help="of one device; strong scaling divides it")
+    parser.add_argument("--kinds", nargs="+", default=["weak", "strong"], choices=["weak", "strong"])
     parser.add_argument("--tables", nargs="+", default=["speed", "agreement"], choices=["speed", "agreement"])
     parser.add_argument("--trained", type=int, nargs="+", help="second table: devices to train on; default: all")
     parser.add_argument("--root", type=Path, help="data.root, if it is to be kept")

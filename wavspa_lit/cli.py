@@ -31,7 +31,7 @@ from wavspa_lit.callbacks import (
     Throughput,
     WaveletMonitor,
 )
-from wavspa_lit.compiler import start_compiler
+from wavspa_lit.compiler import compile_blocks
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.reporting.describe import describe, global_batch
@@ -186,10 +186,7 @@ class WavspaCLI(LightningCLI):
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
         if config.compile:
-            start_compiler()
-            # One block's code serves all: compiling the whole encoder would take the number of blocks times as long.
-            for block in self.model.encoder.blocks:
-                block.compile()
+            compile_blocks(self.model.encoder.blocks)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""

@@ -213,9 +213,12 @@ def test_workers_outlive_signals_from_their_first_moment():
     """The processes take a second to start here, and the group is signalled meanwhile."""
     code = """
 import os, signal, sys, threading, time
+from lightning import Trainer
 from test_loader import ResumableLoader, dataset
 from wavspa_lit.callbacks import Preemption
-Preemption().on_train_start(None, None)
+handlers, trainer = Preemption(), Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+handlers.on_train_start(trainer, None)
+handlers.on_train_batch_end(trainer, None, None, None, 0)  # a training that has begun
 os.register_at_fork(after_in_child=lambda: time.sleep(1))
 for number in (signal.SIGTERM, signal.SIGUSR1):
     threading.Timer(0.5, os.killpg, (0, number)).start()

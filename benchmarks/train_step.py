@@ -17,6 +17,7 @@ from collections.abc import Callable
 import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig
+from wavspa_lit.compiler import compile_blocks
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.wavelets import WaveletConfig
 
@@ -110,8 +111,7 @@ def main() -> None:
                 if arguments.whole:
                     encoder.compile()
                 elif not arguments.eager:
-                    for block in encoder.blocks:
-                        block.compile()
+                    compile_blocks(encoder.blocks)
                 tokens = torch.randint(256, (batch, length), device=device)
                 model = f"wavelets, level {level}, {kind}" if level else f"Transformer, {kind}"
                 try:

@@ -58,7 +58,7 @@ class Throughput(Callback):
         dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
         self._peak = peak_flops(trainer.strategy.root_device, dtype)
         if self._peak:
-            length = trainer.datamodule.trained_length  # type: ignore[attr-defined]
+            length = pl_module.hparams["max_length"]
             self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -16,10 +16,12 @@ from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
 import wavspa_lit.__main__ as entry
 from wavspa_lit.callbacks import NaNGuard, monitors
+from wavspa_lit.callbacks.seeds import seed_torch
 from wavspa_lit.cli import run
 from wavspa_lit.nn.cost import forward_flops
 from wavspa_lit.reporting.runs import latest_run, new_run
 
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 ARENA = [
     *("--data.source", "generate", "--data.batch_size", "4", "--model.encoder.layers", "1"),
@@ -137,7 +139,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(lego, tmp_path):
     assert saved["batch"]["tokens"].shape[0] == 16 and saved["step"] > 0
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_gpu
 @pytest.mark.parametrize("checked", [3, 1])
 def test_a_gpu_may_go_a_step_too_far_but_saves_nothing_broken(lego, tmp_path, checked):
     """Once with validations three steps apart, and once behind every step."""
@@ -190,6 +192,15 @@ def test_gradient_norms_and_speeds_are_logged(lego, tmp_path):
     for tag in ("train/gradient_norm", "speed/tokens_per_second", "speed/sequences_per_second"):
         values = curve(tmp_path / "r", tag)
         assert len(values) == 3 and all(value > 0 for value in values.values()), tag
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+def test_steps_are_seeded_as_torch_seeds(device):
+    numbers = []
+    for seed in (torch.manual_seed, seed_torch):
+        seed(2**63 + 5)
+        numbers.append(torch.rand(3, device=device))
+    assert torch.equal(*numbers)
 
 
 def test_speeds_count_all_batches_between_two_logged_steps(lego, tmp_path, monkeypatch):

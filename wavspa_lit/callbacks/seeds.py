@@ -36,6 +36,18 @@ class StepSeeds(Callback):
         """Seeds torch, on all devices, NumPy and Python."""
         entropy = [self._run_seed(), trainer.current_epoch, batch_idx, trainer.global_rank]
         first, second, third = numpy.random.SeedSequence(entropy).generate_state(3).tolist()
-        torch.manual_seed(first << 32 | second)
+        seed_torch(first << 32 | second)
         numpy.random.seed(third)
         random.seed(second << 32 | third)
+
+
+def seed_torch(seed: int) -> None:
+    """What `torch.manual_seed` does, without the stack traces that it takes for devices that are not in use.
+
+    Those take half a millisecond, at every step.
+    """
+    if torch.accelerator.is_available() and not torch.cuda.is_initialized():
+        torch.manual_seed(seed)
+        return
+    for generator in (torch.default_generator, *torch.cuda.default_generators):
+        generator.manual_seed(seed)

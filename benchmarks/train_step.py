@@ -25,14 +25,18 @@ SIZES = ["64,2048,128,8", "32,4096,256,6", "4,16384,128,6", "1,65536,128,4"]
 
 
 def measure(
-    encoder: torch.nn.Module, tokens: torch.Tensor, precision: str, repeats: int, profiled: bool = False
+    encoder: torch.nn.Module, tokens: torch.Tensor, precision: str, repeats: int, profiled: bool, graphs: bool
 ) -> tuple[float, float, float]:
-    """Median milliseconds of a training step, launched and on the GPU alone, and peak MiB; nan on a CPU."""
+    """Median milliseconds of a training step, launched and on the GPU alone, and peak MiB; nan on a CPU.
+
+    With graphs of its blocks a step cannot become one of its own: then nan stands for the GPU alone.
+    """
     device, nan = tokens.device, float("nan")
     optimizer = torch.optim.AdamW(encoder.parameters(), fused=True, capturable=device.type == "cuda")
     dtype = getattr(torch, precision)
 
     def step() -> None:
+        torch.compiler.cudagraph_mark_step_begin()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             states, _ = encoder(tokens)
             loss = states.float().square().mean()
@@ -51,6 +55,8 @@ def measure(
     torch.cuda.reset_peak_memory_stats()
     launched = clock(step, repeats, torch.cuda.synchronize)
     peak = torch.cuda.max_memory_allocated() / 2**20
+    if graphs:
+        return launched, nan, peak
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step()
@@ -80,6 +86,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--profile", action="store_true", help="print what takes the time of a step")
+    parser.add_argument("--cuda_graphs", action="store_true", help="launch each block as a graph, as wavspa fit does")
     parser.add_argument("--whole", action="store_true", help="compile the encoder as one, which takes longer")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -111,11 +118,12 @@ def main() -> None:
                 if arguments.whole:
                     encoder.compile()
                 elif not arguments.eager:
-                    compile_blocks(encoder.blocks)
+                    compile_blocks(encoder.blocks, graphs=arguments.cuda_graphs)
                 tokens = torch.randint(256, (batch, length), device=device)
                 model = f"wavelets, level {level}, {kind}" if level else f"Transformer, {kind}"
                 try:
-                    row = measure(encoder, tokens, arguments.precision, arguments.repeats, arguments.profile)
+                    how = (arguments.precision, arguments.repeats, arguments.profile, arguments.cuda_graphs)
+                    row = measure(encoder, tokens, *how)
                 except torch.OutOfMemoryError:
                     print(f"| {size} | {model} | out of memory | | | | | |", flush=True)
                     continue

@@ -66,6 +66,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self.max_length
 
     @property
+    def one_shape(self) -> bool:
+        """Whether all training batches have the same length."""
+        return False
+
+    @property
     def padding_id(self) -> int:
         """Token id of padding."""
         return 0

@@ -11,6 +11,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
@@ -27,6 +28,7 @@ from wavspa_lit.callbacks import (
     Preemption,
     Results,
     SaveRunConfig,
+    StepMarks,
     StepSeeds,
     Throughput,
     WaveletMonitor,
@@ -79,6 +81,9 @@ class WavspaCLI(LightningCLI):
         parser.add_argument("--resume", action="store_true", help="fit: go on from last.ckpt of the run.")
         parser.add_argument("--init_from", type=str | None, default=None, help="fit: checkpoint to take weights from.")
         parser.add_argument("--compile", action="store_true", help="Compile the encoder's blocks with torch.compile.")
+        parser.add_argument(
+            "--cuda_graphs", action="store_true", help="Compile, and launch each block as a CUDA graph; one shape only."
+        )
         parser.add_argument(
             "--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images."
         )
@@ -143,6 +148,10 @@ class WavspaCLI(LightningCLI):
             parser.error(f"--length must be at least 1, got {config.length}")
         if config.trainer.val_check_interval == 0:
             parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
+        if config.cuda_graphs and fitting and (config.trainer.accumulate_grad_batches or 1) > 1:
+            parser.error("--cuda_graphs overwrites gradients: leave out --trainer.accumulate_grad_batches")
+        if config.cuda_graphs and "fsdp" in str(config.trainer.strategy).lower():
+            parser.error("--cuda_graphs needs parameters that stay in their place: --trainer.strategy ddp, not fsdp")
         if config.resume and not config.ckpt_path:
             run = latest_run(*self._names(config))
             if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
@@ -185,8 +194,13 @@ class WavspaCLI(LightningCLI):
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
-        if config.compile:
-            compile_blocks(self.model.encoder.blocks)
+        if config.cuda_graphs and not self.datamodule.one_shape:
+            self._parser(self.subcommand).error(
+                "--cuda_graphs records a graph for each shape of a batch, and these batches differ in length: "
+                "give --data.padding max where there is one, or --compile instead"
+            )
+        if config.compile or config.cuda_graphs:
+            compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
@@ -210,11 +224,17 @@ class WavspaCLI(LightningCLI):
             # To show the loss is to wait for it, and a GPU that is waited for runs out of work.
             self.trainer_defaults["callbacks"].append(TQDMProgressBar(refresh_rate=10))
         kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
+        if config.cuda_graphs:
+            self.trainer_defaults["callbacks"].append(StepMarks())
         if config.trainer.logger is False:
             self.trainer_defaults["callbacks"].pop(0)  # there is nowhere to write a learning rate
         elif config.trainer.logger in (None, True):
             kwargs["logger"] = TensorBoardLogger(run, name="", version="", default_hp_metric=False)
-        return super().instantiate_trainer(default_root_dir=run, **kwargs)
+        trainer = super().instantiate_trainer(default_root_dir=run, **kwargs)
+        if isinstance(trainer.strategy, DDPStrategy):
+            # Saves a copy of every gradient at every step; there is no other way to it for `--trainer.strategy auto`.
+            trainer.strategy._ddp_kwargs.setdefault("gradient_as_bucket_view", True)
+        return trainer
 
     def _run_subcommand(self, subcommand: str) -> None:
         if not self.describing:

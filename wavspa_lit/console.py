@@ -168,8 +168,8 @@ def nearest(message: str) -> str:
 
 def _options() -> Iterator[str]:
     """The options of the trainer, of every task and of every data module."""
-    yield from ("run", "resume", "init_from", "compile", "inputs", "output", "length", "trust", "ckpt_path")
-    yield from ("config", "print_config", "seed_everything")
+    yield from ("run", "resume", "init_from", "compile", "cuda_graphs", "inputs", "output", "length", "trust")
+    yield from ("ckpt_path", "config", "print_config", "seed_everything")
     yield from _parameters(Trainer, "trainer")
     for name in ("best_checkpoint", "last_checkpoint"):
         yield from _parameters(ModelCheckpoint, name)

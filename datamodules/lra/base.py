@@ -96,6 +96,11 @@ class ArenaDataModule(SequenceDataModule):
         return type(self).__name__.lower()
 
     @property
+    def one_shape(self) -> bool:
+        """See `SequenceDataModule.one_shape`."""
+        return self.padding == "max"
+
+    @property
     def cache(self) -> Path:
         """Folder of the packed examples."""
         return self.root / "cache" / self.task_name

@@ -42,6 +42,11 @@ class PixelDataModule(ArenaDataModule):
         return self.size**2
 
     @property
+    def one_shape(self) -> bool:
+        """See `SequenceDataModule.one_shape`."""
+        return True
+
+    @property
     def vocab_size(self) -> int:
         """Padding and 256 grey levels; 0 for scalars."""
         return 257 if self.pixels == "tokens" else 0

@@ -214,6 +214,11 @@ class Lego(ReasoningDataModule):
         return CLAUSE * self.n_vars + 2
 
     @property
+    def one_shape(self) -> bool:
+        """See `SequenceDataModule.one_shape`."""
+        return True
+
+    @property
     def group_name(self) -> str:
         """Answers are reported by their position in the chain."""
         return "position"

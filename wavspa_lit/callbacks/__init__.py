@@ -3,6 +3,7 @@
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
+from wavspa_lit.callbacks.graphs import StepMarks
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
 from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
 from wavspa_lit.callbacks.predictions import PredictionTable
@@ -23,6 +24,7 @@ __all__ = [
     "Preemption",
     "Results",
     "SaveRunConfig",
+    "StepMarks",
     "StepSeeds",
     "StopEarly",
     "Throughput",

@@ -38,7 +38,7 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int, backend: str =
     elif use_compiled(x, backend):
         outputs = CompiledDown.apply(x, low, high, count)
     else:
-        down = _down if taps <= SHORT else _Down.apply
+        down = _down if _leaves_gradients(x, taps) else _Down.apply
         low_image, high_image = down(_image(x), low, high)
         outputs = _sequence(low_image), _sequence(high_image)
     return outputs[0].to(dtype), outputs[1].to(dtype)
@@ -64,8 +64,13 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
         return loop_up(low, high, low_filter, high_filter).to(dtype)
     if use_compiled(low, backend):
         return CompiledUp.apply(low, high, low_filter, high_filter).to(dtype)
-    up = _up if taps <= SHORT else _Up.apply
+    up = _up if _leaves_gradients(low, taps) else _Up.apply
     return _sequence(up(_image(low), _image(high), low_filter, high_filter)).to(dtype)
+
+
+def _leaves_gradients(x: Tensor, taps: int) -> bool:
+    """Whether PyTorch's own gradients of convolutions serve; on GPUs it rounds to TF32 in those of short filters."""
+    return taps <= SHORT and x.device.type == "cpu"
 
 
 def _down(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:

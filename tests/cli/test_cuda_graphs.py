@@ -1,0 +1,76 @@
+"""Blocks that are launched as CUDA graphs: the same numbers, and clear words where they cannot serve."""
+
+import pytest
+import torch
+
+from wavspa_lit.cli import run
+from wavspa_lit.compiler import compile_blocks
+from wavspa_lit.nn import Encoder, EncoderConfig
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+def trained(graphs, encodings, **settings):
+    """Losses of some steps, of batches with a validation between them; parameters after them."""
+    torch.manual_seed(0)
+    torch._dynamo.reset()
+    config = EncoderConfig(dim=32, layers=3, mlp_dim=64, dropout=0.1, **settings)
+    encoder = Encoder(config, vocab_size=11, max_length=96).cuda()
+    compile_blocks(encoder.blocks, graphs=graphs, **({} if graphs else {"dynamic": False}))
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-2)
+    losses = []
+    for step in range(12):
+        torch.manual_seed(step)
+        torch.compiler.cudagraph_mark_step_begin()
+        evaluating = step % 4 == 3
+        encoder.train(not evaluating)
+        loss = 0
+        with torch.set_grad_enabled(not evaluating), torch.autocast("cuda", torch.bfloat16):
+            for _ in range(encodings):
+                tokens = torch.randint(1, 11, (5 if evaluating else 4, 96), device="cuda")
+                mask = torch.arange(96, device="cuda") < torch.randint(50, 97, (len(tokens), 1), device="cuda")
+                states, _ = encoder(tokens, mask)
+                loss = loss + states.float().square().mean()
+        optimizer.zero_grad()  # after the forward pass, as Lightning does it
+        if not evaluating:
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.detach())
+    return torch.stack(losses), [parameter.detach() for parameter in encoder.parameters()]
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    "encodings,settings",
+    [(1, {}), (1, {"space": "token"}), (2, {}), (1, {"activation_checkpointing": True})],
+    ids=["wavelets", "tokens", "two towers", "checkpointing"],
+)
+def test_graphs_compute_what_compiled_blocks_compute(encodings, settings):
+    losses, parameters = trained(True, encodings, **settings)
+    expected, others = trained(False, encodings, **settings)
+    assert torch.equal(losses, expected) and all(map(torch.equal, parameters, others))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=needs_gpu)])
+def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
+    """On a CPU they are compiled only."""
+    flags = ("--cuda_graphs", "--trainer.accelerator", device)
+    lego("--run", "whole", "--trainer.max_steps", "9", *flags)
+    lego("--run", "parts", "--trainer.max_steps", "5", *flags, "--model.optimizer.total_steps", "9")
+    lego("--run", "parts", "--trainer.max_steps", "9", *flags, "--model.optimizer.total_steps", "9", "--resume")
+    whole, parts = (
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("whole", "parts")
+    )
+    assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
+    test = ["test", "--ckpt_path", "parts/checkpoints/last.ckpt", "--trainer.enable_progress_bar", "false"]
+    results = [run([*test, *more]).trainer.callback_metrics for more in (flags, flags[1:])]
+    assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=1e-5)
+
+
+def test_where_graphs_cannot_serve(refused, tiny, configs):
+    flags = ["fit", *tiny, "--cuda_graphs"]
+    assert "leave out --trainer.accumulate_grad_batches" in refused(*flags, "--trainer.accumulate_grad_batches", "2")
+    assert "--trainer.strategy ddp, not fsdp" in refused(*flags, "--trainer.strategy", "fsdp")
+    text = ["fit", "-c", str(configs / "text.yaml"), "--cuda_graphs", "--trainer.accelerator", "cpu"]
+    assert "give --data.padding max" in refused(*text)

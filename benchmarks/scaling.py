@@ -26,7 +26,7 @@ from wavspa_lit.reporting.runs import read_results
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 LOGGED = 5
-QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
+QUIET = ["--trainer.enable_progress_bar=false"]
 SPEED = [
     *("--data.source=generate", "--data.padding=max", f"--trainer.log_every_n_steps={LOGGED}"),
     *("--trainer.limit_val_batches=0", "--trainer.num_sanity_val_steps=0"),

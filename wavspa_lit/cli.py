@@ -8,7 +8,7 @@ from typing import Any
 import jsonargparse
 import torch
 from lightning import Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
@@ -18,11 +18,11 @@ import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name
 from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
+from wavspa_lit.arguments import add_arguments
 from wavspa_lit.callbacks import (
     AtomicCheckpointIO,
     ExtrapolationCurve,
     GradientNorm,
-    LastCheckpoint,
     NaNGuard,
     PredictionTable,
     Preemption,
@@ -40,9 +40,6 @@ from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
-
-# What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
-LINKS = ("vocab_size", "num_classes", "max_length", "trained_length", "group_name", "group_values", "trained_groups")
 
 
 class WavspaCLI(LightningCLI):
@@ -74,33 +71,8 @@ class WavspaCLI(LightningCLI):
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Adds the run directory, the two checkpoints, and the links from data to model."""
-        parser.add_argument(
-            "--run", type=str | None, default=None, help="Run directory; default: runs/{data}/{model}, numbered."
-        )
-        parser.add_argument("--resume", action="store_true", help="fit: go on from last.ckpt of the run.")
-        parser.add_argument("--init_from", type=str | None, default=None, help="fit: checkpoint to take weights from.")
-        parser.add_argument("--compile", action="store_true", help="Compile the encoder's blocks with torch.compile.")
-        parser.add_argument(
-            "--cuda_graphs", action="store_true", help="Compile, and launch each block as a CUDA graph; one shape only."
-        )
-        parser.add_argument(
-            "--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images."
-        )
-        parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
-        parser.add_argument(
-            "--length", type=int | None, default=None, help="describe: tokens; default: the longest trained."
-        )
-        parser.add_argument("--trust", action="store_true", help="Let the config beside a checkpoint import anything.")
-        parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
-        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
-        shared = {"enable_version_counter": False, "auto_insert_metric_name": False}
-        best = {"filename": "best", "monitor": "val/acc", "mode": "max", **shared}
-        last = {"filename": "last", "save_on_exception": True, **shared}
-        for name, values in (("best_checkpoint", best), ("last_checkpoint", last)):
-            parser.set_defaults({f"{name}.{key}": value for key, value in values.items()})
-        for name in LINKS:
-            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+        """Adds what Lightning does not have."""
+        add_arguments(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
@@ -148,10 +120,8 @@ class WavspaCLI(LightningCLI):
             parser.error(f"--length must be at least 1, got {config.length}")
         if config.trainer.val_check_interval == 0:
             parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
-        if config.cuda_graphs and fitting and (config.trainer.accumulate_grad_batches or 1) > 1:
-            parser.error("--cuda_graphs overwrites gradients: leave out --trainer.accumulate_grad_batches")
-        if config.cuda_graphs and "fsdp" in str(config.trainer.strategy).lower():
-            parser.error("--cuda_graphs needs parameters that stay in their place: --trainer.strategy ddp, not fsdp")
+        if config.cuda_graphs and fitting and (clash := without_graphs(config)):
+            parser.error(f"--cuda_graphs {clash}")
         if config.resume and not config.ckpt_path:
             run = latest_run(*self._names(config))
             if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
@@ -194,13 +164,14 @@ class WavspaCLI(LightningCLI):
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
-        if config.cuda_graphs and not self.datamodule.one_shape:
+        fixed = self.datamodule.one_shape
+        if config.cuda_graphs and not fixed:
             self._parser(self.subcommand).error(
                 "--cuda_graphs records a graph for each shape of a batch, and these batches differ in length: "
                 "give --data.padding max where there is one, or --compile instead"
             )
         if config.compile or config.cuda_graphs:
-            compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs)
+            compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs, dynamic=False if fixed else None)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
@@ -260,6 +231,17 @@ class WavspaCLI(LightningCLI):
         encoder = config.model.init_args.encoder
         model = encoder.wavelet.kind if encoder.space == "wavelet" else encoder.space
         return config.data.class_path.split(".")[-1].lower(), model
+
+
+def without_graphs(config: jsonargparse.Namespace) -> str:
+    """Which setting of a training CUDA graphs cannot serve, and what to do; an empty text if there is none."""
+    if (config.trainer.accumulate_grad_batches or 1) > 1:
+        return "overwrites the gradients of the batch before: leave out --trainer.accumulate_grad_batches"
+    if "fsdp" in str(config.trainer.strategy).lower():
+        return "needs parameters that stay in their place: --trainer.strategy ddp, not fsdp"
+    if config.model.init_args.encoder.activation_checkpointing:
+        return "needs activations that are kept: leave out --model.encoder.activation_checkpointing"
+    return ""
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -42,8 +42,8 @@ def trained(graphs, encodings, **settings):
 @needs_gpu
 @pytest.mark.parametrize(
     "encodings,settings",
-    [(1, {}), (1, {"space": "token"}), (2, {}), (1, {"activation_checkpointing": True})],
-    ids=["wavelets", "tokens", "two towers", "checkpointing"],
+    [(1, {}), (1, {"space": "token"}), (2, {})],
+    ids=["wavelets", "tokens", "two towers"],
 )
 def test_graphs_compute_what_compiled_blocks_compute(encodings, settings):
     losses, parameters = trained(True, encodings, **settings)
@@ -72,5 +72,6 @@ def test_where_graphs_cannot_serve(refused, tiny, configs):
     flags = ["fit", *tiny, "--cuda_graphs"]
     assert "leave out --trainer.accumulate_grad_batches" in refused(*flags, "--trainer.accumulate_grad_batches", "2")
     assert "--trainer.strategy ddp, not fsdp" in refused(*flags, "--trainer.strategy", "fsdp")
+    assert "activations that are kept" in refused(*flags, "--model.encoder.activation_checkpointing", "true")
     text = ["fit", "-c", str(configs / "text.yaml"), "--cuda_graphs", "--trainer.accelerator", "cpu"]
     assert "give --data.padding max" in refused(*text)

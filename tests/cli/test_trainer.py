@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -185,6 +186,17 @@ def test_early_stopping_waits_for_its_least_step(lego):
     assert lego("--run", "a", *flags, *patience).trainer.global_step == 6
     least = ("--trainer.callbacks.min_steps", "12")
     assert lego("--run", "b", *flags, *patience, *least).trainer.global_step == 15
+
+
+def test_a_training_says_what_it_trains_and_where_its_results_are(lego, caplog):
+    logger = logging.getLogger("lightning.pytorch")
+    logger.addHandler(caplog.handler)
+    cli = lego("--run", "somewhere/r", "--trainer.max_steps", "1")
+    logger.removeHandler(caplog.handler)
+    parameters = sum(parameter.numel() for parameter in cli.model.parameters())
+    line = f"TokenReasoning with {parameters:,} parameters; checkpoints, curves and results: somewhere/r"
+    assert line in caplog.messages
+    assert not any("FLOPs" in message for message in caplog.messages)
 
 
 def test_gradient_norms_and_speeds_are_logged(lego, tmp_path):

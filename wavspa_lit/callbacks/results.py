@@ -1,9 +1,11 @@
 """results.json: what a run cost and what it reached."""
 
+import os
 import time
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from wavspa_lit.reporting.runs import write_results
 
@@ -35,8 +37,11 @@ class Results(Callback):
         return self._seconds_before + time.perf_counter() - self._started
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock."""
+        """Starts the clock; says how large the model is and where the results will be."""
         self._started = time.perf_counter()
+        folder = trainer.log_dir  # a collective: every rank has to ask
+        where = "" if folder is None else f"; checkpoints, curves and results: {os.path.relpath(folder)}"
+        rank_zero_info(f"{type(pl_module).__name__} with {self._parameters:,} parameters{where}")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes steps, epochs, seconds and parameters of the training."""

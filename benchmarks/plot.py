@@ -39,7 +39,7 @@ def transforms() -> None:
 
 def attentions() -> None:
     """Time and memory of a block against the length."""
-    header, *table = rows((HERE / "results" / "attention_h200.md").read_text().splitlines())
+    header, *table = rows((HERE / "results" / "attention_h100.md").read_text().splitlines())
     lengths = [int(cell.replace(",", "")) for cell in header[2:-1]]
     figure, axes = pyplot.subplots(2, 2, figsize=(10, 7), sharex=True, sharey="row", layout="constrained")
     for column, space in enumerate(("token", "wavelet")):

@@ -1,6 +1,7 @@
 """`wavspa data prepare|verify|info|write TASK`: gets data ready, checks them, says what is there, draws Pathfinder."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -56,7 +57,9 @@ def run(arguments: Sequence[str]) -> int:
             data = TASKS[task][0](**config[command][task].as_dict())
             return {"prepare": prepare, "verify": verify, "info": info, "write": write}[command](task, data)
         except ValueError as error:
-            sys.stderr.write(f"error: {error}\n")
+            names = "|".join(config[command][task].as_dict())
+            text = re.sub(rf"\bdata\.({names})\b", r"--\1", str(error))  # what they are called here
+            sys.stderr.write(f"error: {text}\n")
             return 1 if isinstance(error, DataError) else 2
 
 

@@ -239,8 +239,11 @@ def without_graphs(config: jsonargparse.Namespace) -> str:
         return "overwrites the gradients of the batch before: leave out --trainer.accumulate_grad_batches"
     if "fsdp" in str(config.trainer.strategy).lower():
         return "needs parameters that stay in their place: --trainer.strategy ddp, not fsdp"
-    if config.model.init_args.encoder.activation_checkpointing:
+    encoder = config.model.init_args.encoder
+    if encoder.activation_checkpointing:
         return "needs activations that are kept: leave out --model.encoder.activation_checkpointing"
+    if encoder.attention.kind == "performer" and encoder.attention.redraw_interval:
+        return "needs features that stay: leave out --model.encoder.attention.redraw_interval"
     return ""
 
 
@@ -279,6 +282,11 @@ def main() -> None:
     except (DataError, FloatingPointError, CheckpointError, LengthError, MisconfigurationException) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(1 if isinstance(error, (DataError, FloatingPointError)) else 2)
+    except ValueError as error:
+        if "`val_check_interval`" not in str(error):
+            raise
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # Lightning's, and clear
+        sys.exit(2)
     except SystemExit:
         _close_process_group()
         raise

@@ -73,5 +73,7 @@ def test_where_graphs_cannot_serve(refused, tiny, configs):
     assert "leave out --trainer.accumulate_grad_batches" in refused(*flags, "--trainer.accumulate_grad_batches", "2")
     assert "--trainer.strategy ddp, not fsdp" in refused(*flags, "--trainer.strategy", "fsdp")
     assert "activations that are kept" in refused(*flags, "--model.encoder.activation_checkpointing", "true")
+    performer = ("--model.encoder.attention.kind", "performer", "--model.encoder.attention.redraw_interval", "9")
+    assert "features that stay" in refused(*flags, *performer)
     text = ["fit", "-c", str(configs / "text.yaml"), "--cuda_graphs", "--trainer.accelerator", "cpu"]
     assert "give --data.padding max" in refused(*text)

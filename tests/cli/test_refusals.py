@@ -58,6 +58,15 @@ def test_a_checkpoint_of_another_model_is_refused_in_a_line(name, value, lego, c
     assert stop.value.code == 2 and error.startswith(f"error: the checkpoint is of another model: encoder.{name}")
 
 
+def test_validations_further_apart_than_epochs_are_refused_in_a_line(tiny, capsys, monkeypatch):
+    flags = ("--trainer.check_val_every_n_epoch", "1", "--trainer.val_check_interval", "100")
+    monkeypatch.setattr(sys, "argv", ["wavspa", "fit", *tiny, "--trainer.max_steps", "1", *flags])
+    with pytest.raises(SystemExit) as stop:
+        entry.main()
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert stop.value.code == 2 and error.startswith("error: `val_check_interval` (100) must be less than or equal to")
+
+
 def test_a_reference_that_leads_nowhere_is_named(lego, tmp_path, capsys):
     (tmp_path / "more.yaml").write_text("model: {init_args: {encoder: {max_position: '${data.max_lenght}'}}}\n")
     with pytest.raises(SystemExit) as stop:

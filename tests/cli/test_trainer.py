@@ -243,6 +243,11 @@ def test_gradient_norms_are_those_of_the_step_they_are_logged_at(lego, tmp_path)
     assert some == {step: whole[step] for step in (1, 3)}
 
 
+def test_ddp_copies_no_gradients_back(tiny):
+    cli = run(["fit", *tiny, "--trainer.strategy", "ddp"], describing=True)
+    assert cli.trainer.strategy._ddp_kwargs == {"gradient_as_bucket_view": True}
+
+
 def test_compiling_changes_no_names(lego, tmp_path):
     lego("--run", "r", "--trainer.max_steps", "1")
     names = weights(tmp_path / "r" / "checkpoints" / "last.ckpt").keys()

@@ -17,6 +17,7 @@ def test_info_says_what_is_missing(tmp_path, capsys):
     assert commands.run(["info", "text", "--root", str(tmp_path), "--source", "files"]) == 1
     message = capsys.readouterr().err
     assert message.startswith("error: no train/pos") and message.count("\n") == 1
+    assert "Three ways out: --root, " in message and "--source=download" in message and "data.source" not in message
     assert commands.run(["info", "listops", "--root", str(tmp_path)]) == 0
     assert "generated" in capsys.readouterr().out
 

@@ -57,8 +57,8 @@ def run(arguments: Sequence[str]) -> int:
             data = TASKS[task][0](**config[command][task].as_dict())
             return {"prepare": prepare, "verify": verify, "info": info, "write": write}[command](task, data)
         except ValueError as error:
-            names = "|".join(config[command][task].as_dict())
-            text = re.sub(rf"\bdata\.({names})\b", r"--\1", str(error))  # what they are called here
+            flags = "|".join(config[command][task].as_dict())
+            text = re.sub(rf"\bdata\.({flags})\b", r"--\1", str(error))  # what they are called here
             sys.stderr.write(f"error: {text}\n")
             return 1 if isinstance(error, DataError) else 2
 

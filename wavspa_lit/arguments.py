@@ -1,5 +1,6 @@
 """What the command line takes beside Lightning's own options."""
 
+from jsonargparse import ActionYesNo
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -16,10 +17,12 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="fit: go on from last.ckpt of the run.")
     parser.add_argument("--init_from", type=str | None, default=None, help="fit: checkpoint to take weights from.")
-    parser.add_argument("--compile", action="store_true", help="Compile the encoder's blocks with torch.compile.")
-    parser.add_argument(
-        "--cuda_graphs", action="store_true", help="Compile, and launch each block as a CUDA graph; one shape only."
-    )
+    # A checkpoint's config may have switched these on, so that they can be switched off, too.
+    for name, text in (
+        ("compile", "Compile the encoder's blocks with torch.compile."),
+        ("cuda_graphs", "Compile, and launch each block as a CUDA graph; one shape only."),
+    ):
+        parser.add_argument(f"--{name}", action=ActionYesNo(no_prefix="no_"), default=False, help=text)
     parser.add_argument("--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images.")
     parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
     parser.add_argument(

@@ -256,6 +256,14 @@ def test_compiling_changes_no_names(lego, tmp_path):
     assert cli.model.state_dict().keys() == names
 
 
+def test_what_a_training_compiled_can_be_tested_without_a_compiler(lego, tmp_path):
+    lego("--run", "r", "--trainer.max_steps", "1")
+    config = tmp_path / "r" / "config.yaml"
+    config.write_text(config.read_text().replace("compile: false", "compile: true"))
+    cli = run(["test", "--ckpt_path", "r/checkpoints/last.ckpt", "--no_compile"])
+    assert all(block._compiled_call_impl is None for block in cli.model.encoder.blocks)
+
+
 def test_references_to_the_data(lego, tmp_path):
     (tmp_path / "more.yaml").write_text("model:\n  init_args:\n    encoder:\n      max_position: ${data.batch_size}\n")
     assert lego("-c", "more.yaml", "--trainer.max_steps", "1").model.encoder_config.max_position == 16

@@ -164,14 +164,13 @@ class WavspaCLI(LightningCLI):
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
-        fixed = self.datamodule.one_shape
-        if config.cuda_graphs and not fixed:
+        if config.cuda_graphs and not self.datamodule.one_shape:
             self._parser(self.subcommand).error(
                 "--cuda_graphs records a graph for each shape of a batch, and these batches differ in length: "
                 "give --data.padding max where there is one, or --compile instead"
             )
         if config.compile or config.cuda_graphs:
-            compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs, dynamic=False if fixed else None)
+            compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer with our callbacks, and TensorBoard in the run directory."""

@@ -120,7 +120,7 @@ class WavspaCLI(LightningCLI):
             parser.error(f"--length must be at least 1, got {config.length}")
         if config.trainer.val_check_interval == 0:
             parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
-        if config.cuda_graphs and fitting and (clash := without_graphs(config)):
+        if config.cuda_graphs and (clash := _against_graphs(config)):
             parser.error(f"--cuda_graphs {clash}")
         if config.resume and not config.ckpt_path:
             run = latest_run(*self._names(config))
@@ -232,8 +232,8 @@ class WavspaCLI(LightningCLI):
         return config.data.class_path.split(".")[-1].lower(), model
 
 
-def without_graphs(config: jsonargparse.Namespace) -> str:
-    """Which setting of a training CUDA graphs cannot serve, and what to do; an empty text if there is none."""
+def _against_graphs(config: jsonargparse.Namespace) -> str:
+    """Why CUDA graphs cannot serve with the other settings, and what to do; an empty text if they can."""
     if (config.trainer.accumulate_grad_batches or 1) > 1:
         return "overwrites the gradients of the batch before: leave out --trainer.accumulate_grad_batches"
     if "fsdp" in str(config.trainer.strategy).lower():

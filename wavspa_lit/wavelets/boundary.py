@@ -1,6 +1,6 @@
 """How a signal goes on beyond its ends: pywt's modes, per row where rows have lengths of their own."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -33,18 +33,109 @@ def extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None =
     Returns:
         (batch, left + length + right, channels). Row b holds its extension behind its own end, then zeros.
     """
-    length = x.shape[1]
-    n = torch.full((1,), length, device=x.device) if lengths is None else lengths
-    beyond = torch.arange(right, device=x.device) + n[:, None]
-    before = torch.arange(-left, 0, device=x.device).expand(len(n), -1)
     if mode == "zero":
         return torch.nn.functional.pad(x, (0, 0, left, right))
-    some = n.clamp(min=1)  # an empty row is all zero, and so is its extension, whatever the indices
-    front, back = _values(x, before, some, mode), _values(x, beyond, some, mode)
+    if torch.compiler.is_compiling():
+        return _extend(x, left, right, mode, lengths)
+    return _Extend.apply(x, left, right, mode, lengths)
+
+
+def fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None = None) -> Tensor:
+    """The adjoint of `extend`: adds what lies beyond the ends to the samples that it comes from.
+
+    Args:
+        full: (batch, left + length + right, channels).
+        left: As for `extend`.
+        right: As for `extend`.
+        mode: As for `extend`, except `zero`.
+        lengths: As for `extend`; behind a row's end, values stay as they are.
+
+    Returns:
+        (batch, length, channels).
+    """
+    if torch.compiler.is_compiling():
+        return _fold(full, left, right, mode, lengths)
+    return _Fold.apply(full, left, right, mode, lengths)
+
+
+class _Extend(torch.autograd.Function):
+    """`_extend`. What autograd would do on its own fills a signal with zeros for every sum of a few samples."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
+        return _extend(x, left, right, mode, lengths)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        _, ctx.left, ctx.right, ctx.mode, ctx.lengths = inputs
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return _Fold.apply(grad, ctx.left, ctx.right, ctx.mode, ctx.lengths), None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _extend(tangent, ctx.left, ctx.right, ctx.mode, ctx.lengths)
+
+
+class _Fold(torch.autograd.Function):
+    """`_fold`, whose gradient is `_Extend`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
+        return _fold(full, left, right, mode, lengths)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        _, ctx.left, ctx.right, ctx.mode, ctx.lengths = inputs
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return _Extend.apply(grad, ctx.left, ctx.right, ctx.mode, ctx.lengths), None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _fold(tangent, ctx.left, ctx.right, ctx.mode, ctx.lengths)
+
+
+def _outside(length: int, left: int, right: int, lengths: Tensor | None, like: Tensor) -> tuple[Tensor, ...]:
+    """Positions in front of and behind each row (batch or 1, count), and the rows' lengths (batch or 1, 1)."""
+    n = torch.full((1,), length, device=like.device) if lengths is None else lengths
+    before = torch.arange(-left, 0, device=like.device).expand(len(n), -1)
+    beyond = torch.arange(right, device=like.device) + n[:, None]
+    return before, beyond, n.clamp(min=1)[:, None]  # an empty row is all zero, and so is what the indices give
+
+
+def _extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
+    before, beyond, n = _outside(x.shape[1], left, right, lengths, x)
+    front, back = _values(x, before, n, mode), _values(x, beyond, n, mode)
     if lengths is None:
         return torch.cat((front, x, back), dim=1)
     extended = torch.cat((front, x, torch.zeros_like(back)), dim=1)
     return extended.scatter_add(1, (beyond + left)[..., None].expand_as(back), back)
+
+
+def _fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
+    length, wide = full.shape[1] - left - right, (len(full), -1, full.shape[2])
+    before, beyond, n = _outside(length, left, right, lengths, full)
+    behind = full[:, left + length :]
+    if lengths is not None:
+        behind = full.gather(1, (beyond + left)[..., None].expand(wide))
+    indices, values = [], []
+    for positions, outside in ((before, full[:, :left]), (beyond, behind)):
+        for weight, index, other in _terms(mode, positions, n):
+            value = outside if weight is None else outside * weight[..., None].to(full.dtype)
+            indices.append(index)
+            values.append(value)
+            if other is not None:
+                indices.append(other)
+                values.append(-value)
+    index = torch.cat([each.expand(len(full), -1) for each in indices], dim=1)[..., None].expand(wide)
+    return full[:, left : left + length].scatter_add(1, index, torch.cat(values, dim=1))
 
 
 def inside(x: Tensor, ends: Tensor | None) -> Tensor:
@@ -55,13 +146,13 @@ def inside(x: Tensor, ends: Tensor | None) -> Tensor:
 
 
 def _values(x: Tensor, positions: Tensor, n: Tensor, mode: str) -> Tensor:
-    """Values at positions (batch or 1, count) outside the signals of lengths n (batch or 1,)."""
+    """Values at positions (batch or 1, count) outside the signals of lengths n (batch or 1, 1)."""
 
     def at(index: Tensor) -> Tensor:
         return x.gather(1, index.expand(len(x), -1)[..., None].expand(-1, -1, x.shape[2]))
 
     total: Tensor | None = None
-    for weight, index, other in _terms(mode, positions, n[:, None]):
+    for weight, index, other in _terms(mode, positions, n):
         value = at(index) if other is None else at(index) - at(other)
         if weight is not None:
             value = value * weight[..., None].to(x.dtype)

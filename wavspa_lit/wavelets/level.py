@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wavspa_lit.wavelets.bank import as_filters
-from wavspa_lit.wavelets.boundary import extend, inside
+from wavspa_lit.wavelets.boundary import extend, fold, inside
 from wavspa_lit.wavelets.convolution import filter_down, filter_up
 from wavspa_lit.wavelets.fused import RULES, down, up, use_fused
 from wavspa_lit.wavelets.lifting import Lifting
@@ -105,7 +105,8 @@ def synthesise(
         taps = filters.rec_lo.shape[0]
         full = filter_up(low, high, filters.rec_lo, filters.rec_hi, backend)
         if mode == "periodization":
-            signal = _fold(full, taps // 2 - 1, 2 * low.shape[1], None if ends is None else 2 * ends)
+            periods, edge = None if ends is None else 2 * ends, taps // 2 - 1
+            signal = inside(fold(full, edge, edge, "periodic", periods), periods) if edge else full
         else:
             wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
             signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
@@ -138,21 +139,3 @@ def _even(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     ends = lengths + lengths % 2
     x = inside(extend(x, 0, 1, "constant", lengths), ends)
     return x[:, : x.shape[1] - x.shape[1] % 2], ends
-
-
-def _fold(full: Tensor, before: int, length: int, ends: Tensor | None) -> Tensor:
-    """Adds what sticks out of a period on either side back at the other end.
-
-    `full` (batch, before + length + before, channels) starts `before` samples ahead of the period of `length`, or of
-    each row's own `ends`.
-    """
-    if not before:
-        return full
-    body = full[:, before : before + length]
-    n = torch.full((1,), length, device=full.device) if ends is None else ends
-    ahead = torch.arange(-before, 0, device=full.device).expand(len(n), -1)
-    behind = torch.arange(before, device=full.device) + n[:, None]
-    positions = torch.cat((ahead, behind), dim=1)
-    wide = positions.expand(len(full), -1)[..., None].expand(-1, -1, full.shape[2])
-    outside = full.gather(1, wide + before)
-    return inside(body, ends).scatter_add(1, wide % n.clamp(min=1)[:, None, None], outside)

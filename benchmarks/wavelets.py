@@ -25,21 +25,31 @@ from wavspa_lit.wavelets import AdaptiveBank, wavedec, waverec
 Formulation = tuple[Callable[[Tensor], list[Tensor]], Callable[[list[Tensor]], Tensor], list[Tensor]]
 
 
-def milliseconds(run: Callable[[], object], device: str, repeats: int) -> float:
-    """Median time of a run: on a GPU of the replay of its CUDA graph, which leaves Python out, else by the clock."""
-    for _ in range(3):
-        run()
-    if device == "cpu":
-        times = []
-        for _ in range(repeats):
+def milliseconds(runs: list[Callable[[], object]], device: str, repeats: int) -> list[float]:
+    """Median times: on a GPU of the replay of a run's CUDA graph, which leaves Python out, else by the clock.
+
+    On a CPU the runs take turns, so that a machine that slows down for a while slows all of them.
+    """
+    if device == "cuda":
+        return [replayed(run, repeats) for run in runs]
+    times: list[list[float]] = [[] for _ in runs]
+    for turn in range(3 + repeats):
+        for run, taken in zip(runs, times, strict=True):
             start = time.perf_counter()
             run()
-            times.append(1e3 * (time.perf_counter() - start))
-        return statistics.median(times)
+            if turn >= 3:
+                taken.append(1e3 * (time.perf_counter() - start))
+    return [statistics.median(taken) for taken in times]
+
+
+def replayed(run: Callable[[], object], repeats: int) -> float:
+    """Median milliseconds of the replay of a run's CUDA graph."""
+    for _ in range(3):
+        run()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         run()
-    scratch = torch.empty(2**28, dtype=torch.int8, device=device)
+    scratch = torch.empty(2**28, dtype=torch.int8, device="cuda")
     events = [tuple(torch.cuda.Event(enable_timing=True) for _ in range(2)) for _ in range(repeats)]
     for start_event, end_event in events:
         scratch.zero_()  # empties the cache
@@ -166,31 +176,41 @@ def table(
     print("| formulation | analysis | analysis, forward + backward | analysis + synthesis, forward + backward |")
     print("|---|--:|--:|--:|")
     print("| floor | " + " | ".join(f"{floor:.3f}" for floor in floors) + " |", flush=True)
-    for name, maker in makers.items():
-        if only not in name:
-            continue
-        torch._dynamo.reset()
-        try:
-            analysis, synthesis, weights = maker()
-            with torch.no_grad():
-                ones = [torch.randn_like(band) for band in analysis(x)]
+    torch._dynamo.reset()
+    names = [name for name in makers if only in name]
+    # On a GPU one after the other: CUDA graphs keep their memory.
+    for together in [names] if device == "cpu" else [[name] for name in names]:
+        passes = {name: three for name in together if (three := prepared(name, makers[name], x))}
+        times = iter(milliseconds([run for three in passes.values() for run in three], device, repeats))
+        for name in passes:
+            cells = [f"{time:.3f} ({time / floor:.1f}x)" for floor, time in zip(floors, times, strict=False)]
+            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
-            def forward() -> None:
-                with torch.no_grad():
-                    analysis(x)  # noqa: B023
 
-            def train_analysis() -> None:
-                torch.autograd.grad(analysis(x), [x, *weights], ones, allow_unused=True)  # noqa: B023
+def prepared(name: str, maker: Callable[[], Formulation], x: Tensor) -> list[Callable[[], object]]:
+    """Analysis, analysis with its backward pass, both with theirs; nothing if one of them fails."""
 
-            def train_both() -> None:
-                torch.autograd.grad(synthesis(analysis(x)), [x, *weights], x.detach())  # noqa: B023
+    def forward() -> None:
+        with torch.no_grad():
+            analysis(x)
 
-            times = [milliseconds(run, device, repeats) for run in (forward, train_analysis, train_both)]
-        except Exception as error:
-            print(f"| {name} | {type(error).__name__}: {str(error).splitlines()[0][:60]} | | |", file=sys.stderr)
-            continue
-        cells = [f"{time:.3f} ({time / floor:.1f}x)" for time, floor in zip(times, floors, strict=True)]
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    def train_analysis() -> None:
+        torch.autograd.grad(analysis(x), [x, *weights], ones, allow_unused=True)
+
+    def train_both() -> None:
+        torch.autograd.grad(synthesis(analysis(x)), [x, *weights], x.detach())
+
+    try:
+        analysis, synthesis, weights = maker()
+        with torch.no_grad():
+            ones = [torch.randn_like(band) for band in analysis(x)]
+        passes = [forward, train_analysis, train_both]
+        for each in passes:
+            each()
+    except Exception as error:
+        print(f"| {name} | {type(error).__name__}: {str(error).splitlines()[0][:60]} | | |", file=sys.stderr)
+        return []
+    return list(passes)
 
 
 def copy_speed(device: str, repeats: int) -> float:
@@ -199,7 +219,7 @@ def copy_speed(device: str, repeats: int) -> float:
     target = torch.empty_like(source)
     # On a GPU, copy_ inside a CUDA graph is the work of the copy engine, which is slower than a kernel.
     copy = (lambda: torch.neg(source, out=target)) if device == "cuda" else (lambda: target.copy_(source))
-    return 8 * source.numel() / milliseconds(copy, device, repeats) / 1e6
+    return 8 * source.numel() / milliseconds([copy], device, repeats)[0] / 1e6
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from wavspa_lit.wavelets import AdaptiveBank, wavedec, waverec
+from wavspa_lit.wavelets import AdaptiveBank, depthwise, wavedec, waverec
 from wavspa_lit.wavelets.compiled import LARGE, compiler_works
 
 needs_compiler = pytest.mark.skipif(not compiler_works(), reason="there is no C++ compiler")
@@ -36,6 +36,25 @@ def test_values_and_derivatives_are_those_of_pytorch(mode):
         expected = run(x, bank, mode, mask, "torch")
         for actual, value in zip(run(x, bank, mode, mask, "compiled"), expected, strict=True):
             torch.testing.assert_close(actual, value, rtol=1e-9, atol=1e-9)
+
+
+@needs_compiler
+def test_long_filters_are_convolved_with_the_same_values():
+    bank = AdaptiveBank.from_wavelet("db20", 3)
+    x = torch.randn(2, 90, 3)
+    for backend in ("compiled", "torch"):
+        actual = run(x, bank, "periodization", None, backend)
+        expected = run(x.double(), bank.double(), "periodization", None, "torch")
+        bank = bank.float()
+        for value, truth in zip(actual, expected, strict=True):
+            assert (value - truth).abs().max() < 1e-5 * truth.abs().max()
+
+
+@pytest.mark.parametrize("taps", [2, 6, 40])
+def test_phases_give_what_a_transposed_convolution_gives(taps):
+    low, high = torch.randn(2, 2, 9, 3, dtype=torch.float64)
+    filters = torch.randn(2, taps, 3, dtype=torch.float64)
+    torch.testing.assert_close(depthwise.up_in_phases(low, high, *filters), depthwise.up(low, high, *filters))
 
 
 @needs_compiler

@@ -16,7 +16,10 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.functional import pad
 
 from wavspa_lit.compiler import start_compiler
+from wavspa_lit.wavelets import depthwise
 
+LOOPED = 32
+"""Taps up to which loops are faster than PyTorch's convolutions; the gradients of filters are loops in any case."""
 LARGE = 2**20
 """Samples from which a signal on a CPU is worth the compilation."""
 
@@ -88,6 +91,8 @@ class CompiledDown(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, low: Tensor, high: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """See `loop_down`; x has exactly 2 * count + taps - 2 samples."""
+        if _convolved(x, low):
+            return depthwise.down(x, low, high)
         return _run(loop_down, low, x, low, high, count)
 
     @staticmethod
@@ -110,6 +115,8 @@ class CompiledUp(torch.autograd.Function):
     @staticmethod
     def forward(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
         """See `loop_up`."""
+        if _convolved(low, low_filter):
+            return depthwise.up_in_phases(low, high, low_filter, high_filter)
         return _run(loop_up, low_filter, low, high, low_filter, high_filter)
 
     @staticmethod
@@ -126,6 +133,11 @@ class CompiledUp(torch.autograd.Function):
         if any(needs[:2]):
             bands = CompiledDown.apply(grad, low_filter, high_filter, low.shape[1])
         return *bands, *_filter_gradients(grad, low, high, low_filter, any(needs[2:]))
+
+
+def _convolved(x: Tensor, filters: Tensor) -> bool:
+    """Whether PyTorch's convolutions are faster than loops, which wait for the cache when filters are long."""
+    return len(filters) > LOOPED and x.dtype == torch.float32
 
 
 def _filter_gradients(x: Tensor, low: Tensor, high: Tensor, filters: Tensor, needed: bool) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, conv_transpose2d, pad
+from torch.nn.functional import pad
 
+from wavspa_lit.wavelets import depthwise
 from wavspa_lit.wavelets.compiled import CompiledDown, CompiledUp, loop_down, loop_up, use_compiled
 
 SHORT = 8
@@ -38,9 +39,7 @@ def filter_down(x: Tensor, low: Tensor, high: Tensor, count: int, backend: str =
     elif use_compiled(x, backend):
         outputs = CompiledDown.apply(x, low, high, count)
     else:
-        down = _down if _leaves_gradients(x, taps) else _Down.apply
-        low_image, high_image = down(_image(x), low, high)
-        outputs = _sequence(low_image), _sequence(high_image)
+        outputs = (depthwise.down if _leaves_gradients(x, taps) else _Down.apply)(x, low, high)
     return outputs[0].to(dtype), outputs[1].to(dtype)
 
 
@@ -64,8 +63,8 @@ def filter_up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor
         return loop_up(low, high, low_filter, high_filter).to(dtype)
     if use_compiled(low, backend):
         return CompiledUp.apply(low, high, low_filter, high_filter).to(dtype)
-    up = _up if _leaves_gradients(low, taps) else _Up.apply
-    return _sequence(up(_image(low), _image(high), low_filter, high_filter)).to(dtype)
+    up = depthwise.up if _leaves_gradients(low, taps) else _Up.apply
+    return up(low, high, low_filter, high_filter).to(dtype)
 
 
 def _leaves_gradients(x: Tensor, taps: int) -> bool:
@@ -73,28 +72,14 @@ def _leaves_gradients(x: Tensor, taps: int) -> bool:
     return taps <= SHORT and x.device.type == "cpu"
 
 
-def _down(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    with torch.autocast(x.device.type, enabled=False):
-        return _convolve(x, low, stride=2), _convolve(x, high, stride=2)
-
-
-def _up(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
-    with torch.autocast(low.device.type, enabled=False):
-        spread = [
-            conv_transpose2d(band, w.T[:, None, None, :], stride=(1, 2), groups=band.shape[1])
-            for band, w in ((low, low_filter), (high, high_filter))
-        ]
-        return spread[0] + spread[1]
-
-
 class _Down(torch.autograd.Function):
-    """`filter_down` of images in eager mode; its gradients are `_Up` and `filter_gradients`."""
+    """`filter_down` in eager mode; its gradients are `_Up` and `filter_gradients`."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return _down(x, low, high)
+        return depthwise.down(x, low, high)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
@@ -107,17 +92,18 @@ class _Down(torch.autograd.Function):
         grad_x = _Up.apply(grad_low, grad_high, low, high) if needs_x else None
         if not any(needs_filters):
             return grad_x, None, None
-        return grad_x, *filter_gradients(_sequence(x), _sequence(grad_low), _sequence(grad_high), len(low))
+        return grad_x, *filter_gradients(x, grad_low, grad_high, len(low))
 
 
 class _Up(torch.autograd.Function):
-    """`filter_up` of images in eager mode; its gradients are `_Down` and `filter_gradients`."""
+    """`filter_up` in eager mode; its gradients are `_Down` and `filter_gradients`."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Tensor) -> Tensor:
-        return _up(low, high, low_filter, high_filter)
+        in_phases = low.device.type == "cpu" and low.dtype == torch.float32
+        return (depthwise.up_in_phases if in_phases else depthwise.up)(low, high, low_filter, high_filter)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
@@ -130,7 +116,7 @@ class _Up(torch.autograd.Function):
         bands = _Down.apply(grad, low_filter, high_filter) if any(needs[:2]) else (None, None)
         if not any(needs[2:]):
             return *bands, None, None
-        return *bands, *filter_gradients(_sequence(grad), _sequence(low), _sequence(high), len(low_filter))
+        return *bands, *filter_gradients(grad, low, high, len(low_filter))
 
 
 def filter_gradients(x: Tensor, low: Tensor, high: Tensor, taps: int) -> tuple[Tensor, Tensor]:
@@ -165,29 +151,6 @@ def filter_gradients(x: Tensor, low: Tensor, high: Tensor, taps: int) -> tuple[T
         phases.append(diagonals.sum(2))
     gradient = torch.stack(phases, dim=-1).flatten(2)  # (channels, 2, taps): taps alternate between the phases
     return gradient[:, 0].T, gradient[:, 1].T
-
-
-def correlate(x: Tensor, filters: Tensor, stride: int) -> Tensor:
-    """Correlates (batch, length, channels) with (taps, channels) where the windows fit, every `stride` samples.
-
-    Autocast would run this in half precision; it stays in the dtype of its arguments.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        return _sequence(_convolve(_image(x), filters, stride))
-
-
-def _convolve(image: Tensor, filters: Tensor, stride: int) -> Tensor:
-    return conv2d(image, filters.T[:, None, None, :], stride=(1, stride), groups=image.shape[1])
-
-
-def _image(x: Tensor) -> Tensor:
-    """Views (batch, length, channels) as an image of height 1 in channels-last memory, without a copy."""
-    return x.transpose(1, 2)[:, :, None]
-
-
-def _sequence(image: Tensor) -> Tensor:
-    """The inverse of `_image`."""
-    return image[:, :, 0].transpose(1, 2)
 
 
 def _accumulable(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:

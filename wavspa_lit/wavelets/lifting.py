@@ -8,7 +8,7 @@ from torch.nn.functional import pad, silu
 
 from wavspa_lit.wavelets.bank import Compat, known_compat, spread
 from wavspa_lit.wavelets.boundary import extend, inside
-from wavspa_lit.wavelets.convolution import correlate
+from wavspa_lit.wavelets.depthwise import correlate
 
 
 class Lifting(nn.Module, ABC):
@@ -105,4 +105,4 @@ def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:
     filters = (filters if filters.dim() == 2 else filters[:, None]).to(x.dtype)
     if channels % filters.shape[1]:
         raise ValueError(f"lifting filters have {filters.shape[1]} channels, the signal has {channels}")
-    return correlate(extend(x, 0, taps - 1, "periodic", ends), spread(filters, channels), stride=1)
+    return correlate(extend(x, 0, taps - 1, "periodic", ends), spread(filters, channels))

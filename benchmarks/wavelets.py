@@ -176,10 +176,10 @@ def table(
     print("| formulation | analysis | analysis, forward + backward | analysis + synthesis, forward + backward |")
     print("|---|--:|--:|--:|")
     print("| floor | " + " | ".join(f"{floor:.3f}" for floor in floors) + " |", flush=True)
-    torch._dynamo.reset()
     names = [name for name in makers if only in name]
     # On a GPU one after the other: CUDA graphs keep their memory.
     for together in [names] if device == "cpu" else [[name] for name in names]:
+        torch._dynamo.reset()
         passes = {name: three for name in together if (three := prepared(name, makers[name], x))}
         times = iter(milliseconds([run for three in passes.values() for run in three], device, repeats))
         for name in passes:

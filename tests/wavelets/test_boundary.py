@@ -47,3 +47,12 @@ def test_gradients_fill_no_signals_with_zeros():
     with torch.profiler.profile() as profile:
         extend(x, 5, 5, "periodic").sum().backward()
     assert not {"aten::zeros", "aten::new_zeros"} & {event.key for event in profile.key_averages()}
+
+
+@pytest.mark.parametrize("function", [extend, fold])
+def test_gradients_of_rows_that_are_mapped_over(function):
+    x = torch.randn(3, 2, 9 if function is extend else 14, 2, dtype=torch.float64)
+    lengths = torch.tensor([[9, 4], [2, 7], [5, 5]])
+    gradient = torch.func.grad(lambda x, n: function(x, 3, 2, "reflect", n).pow(3).sum())
+    each = torch.stack([gradient(one, n) for one, n in zip(x, lengths, strict=True)])
+    torch.testing.assert_close(torch.func.vmap(gradient)(x, lengths), each)

@@ -35,9 +35,11 @@ def extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None =
     """
     if mode == "zero":
         return torch.nn.functional.pad(x, (0, 0, left, right))
+    if left == right == 0:
+        return x
     if torch.compiler.is_compiling():
         return _extend(x, left, right, mode, lengths)
-    return _Extend.apply(x, left, right, mode, lengths)
+    return _Boundary.apply(x, False, left, right, mode, lengths)
 
 
 def fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None = None) -> Tensor:
@@ -53,53 +55,38 @@ def fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None 
     Returns:
         (batch, length, channels).
     """
+    if left == right == 0:
+        return full
     if torch.compiler.is_compiling():
         return _fold(full, left, right, mode, lengths)
-    return _Fold.apply(full, left, right, mode, lengths)
+    return _Boundary.apply(full, True, left, right, mode, lengths)
 
 
-class _Extend(torch.autograd.Function):
-    """`_extend`. What autograd would do on its own fills a signal with zeros for every sum of a few samples."""
+class _Boundary(torch.autograd.Function):
+    """`_extend` or, when folding, `_fold`: each is the other's gradient.
 
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
-        return _extend(x, left, right, mode, lengths)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        _, ctx.left, ctx.right, ctx.mode, ctx.lengths = inputs
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _Fold.apply(grad, ctx.left, ctx.right, ctx.mode, ctx.lengths), None, None, None, None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _extend(tangent, ctx.left, ctx.right, ctx.mode, ctx.lengths)
-
-
-class _Fold(torch.autograd.Function):
-    """`_fold`, whose gradient is `_Extend`."""
+    What autograd would do on its own fills a signal with zeros for every sum of a few samples.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
-        return _fold(full, left, right, mode, lengths)
+    def forward(x: Tensor, folding: bool, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
+        return (_fold if folding else _extend)(x, left, right, mode, lengths)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        _, ctx.left, ctx.right, ctx.mode, ctx.lengths = inputs
+        _, ctx.folding, *ctx.rule, lengths = inputs
+        ctx.save_for_backward(lengths)
+        ctx.save_for_forward(lengths)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _Extend.apply(grad, ctx.left, ctx.right, ctx.mode, ctx.lengths), None, None, None, None
+        return _Boundary.apply(grad, not ctx.folding, *ctx.rule, *ctx.saved_tensors), None, None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _fold(tangent, ctx.left, ctx.right, ctx.mode, ctx.lengths)
+        return _Boundary.apply(tangent, ctx.folding, *ctx.rule, *ctx.saved_tensors)
 
 
 def _outside(length: int, left: int, right: int, lengths: Tensor | None, like: Tensor) -> tuple[Tensor, ...]:

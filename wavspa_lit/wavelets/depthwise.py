@@ -39,7 +39,10 @@ def up_in_phases(low: Tensor, high: Tensor, low_filter: Tensor, high_filter: Ten
 
 
 def correlate(x: Tensor, filters: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
-    """Correlates (batch, length, channels) with (taps, channels), every `stride` samples, zeros beyond both ends."""
+    """Correlates (batch, length, channels) with (taps, channels) where the windows fit, every `stride` samples.
+
+    Before that, `padding` zeros are added at either end.
+    """
     weight = filters.T[:, None, None, :]
     with torch.autocast(x.device.type, enabled=False):
         return _sequence(conv2d(_image(x), weight, stride=(1, stride), padding=(0, padding), groups=x.shape[2]))

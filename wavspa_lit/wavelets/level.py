@@ -106,7 +106,7 @@ def synthesise(
         full = filter_up(low, high, filters.rec_lo, filters.rec_hi, backend)
         if mode == "periodization":
             periods, edge = None if ends is None else 2 * ends, taps // 2 - 1
-            signal = inside(fold(full, edge, edge, "periodic", periods), periods) if edge else full
+            signal = inside(fold(full, edge, edge, "periodic", periods), periods)
         else:
             wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
             signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]

@@ -5,6 +5,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
 from wavspa_lit.callbacks import LastCheckpoint
+from wavspa_lit.training import BEST, LAST
 
 # What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
 LINKS = ("vocab_size", "num_classes", "max_length", "trained_length", "group_name", "group_values", "trained_groups")
@@ -31,12 +32,9 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     parser.add_argument("--trust", action="store_true", help="Let the config beside a checkpoint import anything.")
     parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
     parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
-    shared = {"enable_version_counter": False, "auto_insert_metric_name": False}
-    best = {"filename": "best", "monitor": "val/acc", "mode": "max", **shared}
-    last = {"filename": "last", "save_on_exception": True, **shared}
     # Lightning's summary says that a model does nothing, in floating point operations; `Results` says what there is.
     parser.set_defaults({"trainer.enable_model_summary": False})
-    for name, values in (("best_checkpoint", best), ("last_checkpoint", last)):
+    for name, values in (("best_checkpoint", BEST), ("last_checkpoint", LAST)):
         parser.set_defaults({f"{name}.{key}": value for key, value in values.items()})
     for name in LINKS:
         parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")

@@ -8,10 +8,7 @@ from typing import Any
 import jsonargparse
 import torch
 from lightning import Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
@@ -19,20 +16,7 @@ from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.arguments import add_arguments
-from wavspa_lit.callbacks import (
-    AtomicCheckpointIO,
-    ExtrapolationCurve,
-    GradientNorm,
-    NaNGuard,
-    PredictionTable,
-    Preemption,
-    Results,
-    SaveRunConfig,
-    StepMarks,
-    StepSeeds,
-    Throughput,
-    WaveletMonitor,
-)
+from wavspa_lit.callbacks import SaveRunConfig, StepMarks
 from wavspa_lit.compiler import compile_blocks
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
@@ -40,6 +24,7 @@ from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
+from wavspa_lit.training import as_list, build_trainer
 
 
 class WavspaCLI(LightningCLI):
@@ -55,8 +40,6 @@ class WavspaCLI(LightningCLI):
             subclass_mode_data=True,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            save_config_callback=SaveRunConfig,
-            save_config_kwargs={"overwrite": True},
             parser_kwargs={"parser_mode": "omegaconf+", "version": __version__},
             args=args,
         )
@@ -173,38 +156,18 @@ class WavspaCLI(LightningCLI):
             compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Builds the trainer with our callbacks, and TensorBoard in the run directory."""
-        config = self.config[self.subcommand]
-        # Absolute: Lightning forgets the best score when a resumed run names its directory in another way.
-        run = str(self._run_directory(config).resolve())
-        self.trainer_defaults["callbacks"] = [
-            LearningRateMonitor(logging_interval="step"),
-            StepSeeds(),
-            Preemption(),
-            NaNGuard(),
-            GradientNorm(),
-            Throughput(),
-            Results(),
-            WaveletMonitor(),
-            ExtrapolationCurve(),
-            PredictionTable(config.output),
-        ]
-        bars = [each for each in _as_list(config.trainer.callbacks) if "ProgressBar" in each.class_path]
-        if torch.cuda.is_available() and config.trainer.enable_progress_bar is not False and not bars:
-            # To show the loss is to wait for it, and a GPU that is waited for runs out of work.
-            self.trainer_defaults["callbacks"].append(TQDMProgressBar(refresh_rate=10))
-        kwargs["plugins"] = [*_as_list(config.trainer.plugins), AtomicCheckpointIO()]
+        """Builds the trainer of the parsed options, with the run directory."""
+        config, parser = self.config[self.subcommand], self._parser(self.subcommand)
+        options = {**self._get(self.config_init, "trainer"), **kwargs}
+        del options["default_root_dir"]  # the run directory takes its place
+        callbacks = as_list(options.pop("callbacks"))
         if config.cuda_graphs:
-            self.trainer_defaults["callbacks"].append(StepMarks())
-        if config.trainer.logger is False:
-            self.trainer_defaults["callbacks"].pop(0)  # there is nowhere to write a learning rate
-        elif config.trainer.logger in (None, True):
-            kwargs["logger"] = TensorBoardLogger(run, name="", version="", default_hp_metric=False)
-        trainer = super().instantiate_trainer(default_root_dir=run, **kwargs)
-        if isinstance(trainer.strategy, DDPStrategy):
-            # Saves a copy of every gradient at every step; there is no other way to it for `--trainer.strategy auto`.
-            trainer.strategy._ddp_kwargs.setdefault("gradient_as_bucket_view", True)
-        return trainer
+            callbacks.append(StepMarks())
+        if not options["fast_dev_run"]:
+            callbacks.append(SaveRunConfig(parser, config, overwrite=True))
+        checkpoints = [self._get(self.config_init, name) for name in parser.callback_keys]
+        run = self._run_directory(config)
+        return build_trainer(run, callbacks=callbacks, checkpoints=checkpoints, output=config.output, **options)
 
     def _run_subcommand(self, subcommand: str) -> None:
         if not self.describing:
@@ -244,10 +207,6 @@ def _against_graphs(config: jsonargparse.Namespace) -> str:
     if encoder.attention.kind == "performer" and encoder.attention.redraw_interval:
         return "needs features that stay: leave out --model.encoder.attention.redraw_interval"
     return ""
-
-
-def _as_list(value: Any) -> list[Any]:
-    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _option(arguments: list[str], name: str) -> str | None:

@@ -1,0 +1,98 @@
+"""A trainer whose runs have a directory each: the command line and Python programs use the same one."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar, TQDMProgressBar
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+
+from wavspa_lit.callbacks import (
+    AtomicCheckpointIO,
+    ExtrapolationCurve,
+    GradientNorm,
+    LastCheckpoint,
+    NaNGuard,
+    PredictionTable,
+    Preemption,
+    Results,
+    StepSeeds,
+    Throughput,
+    WaveletMonitor,
+)
+
+_NAMES = {"enable_version_counter": False, "auto_insert_metric_name": False}
+BEST = {"filename": "best", "monitor": "val/acc", "mode": "max", **_NAMES}
+"""Options of the checkpoint that keeps the best validated weights."""
+LAST = {"filename": "last", "save_on_exception": True, **_NAMES}
+"""Options of the checkpoint that a training continues from."""
+
+
+def build_trainer(
+    run: str | Path,
+    *,
+    logger: Logger | Iterable[Logger] | bool | None = None,
+    callbacks: Callback | Iterable[Callback] | None = None,
+    checkpoints: Sequence[ModelCheckpoint] | None = None,
+    plugins: Any = None,
+    output: str | None = None,
+    **options: Any,
+) -> Trainer:
+    """Builds a trainer that keeps everything of a run below one directory, and whose trainings resume exactly.
+
+    The directory holds `checkpoints/best.ckpt`, `checkpoints/last.ckpt`, the curves and `results.json`.
+    `trainer.fit(task, data, ckpt_path="last")` begins a training, or continues it from `last.ckpt` if there is one;
+    `trainer.test(task, data, ckpt_path="best")` tests its best weights.
+
+    Args:
+        run: The run directory.
+        logger: Where curves are written. If None or True, TensorBoard in the run directory; if False, nowhere.
+        callbacks: Callbacks beside those of this project.
+        checkpoints: Replace the two checkpoints, whose options are `BEST` and `LAST`. One without a `dirpath` is kept
+            in the folder `checkpoints` of the run directory.
+        plugins: Plugins of Lightning beside the one that writes checkpoints.
+        output: A .csv or .parquet file for predictions. If None, they go to `predictions.csv` in the run directory.
+        **options: Further arguments of `lightning.Trainer`.
+
+    Raises:
+        ValueError: If `output` has another ending, or Lightning refuses an option.
+        MisconfigurationException: If options contradict one another.
+    """
+    # Absolute, because Lightning forgets the best score when a resumed run names its directory in another way.
+    folder = Path(run).resolve()
+    keeping = options.get("enable_checkpointing") is not False
+    if checkpoints is None:
+        checkpoints = [ModelCheckpoint(**BEST), LastCheckpoint(**LAST)]  # type: ignore[arg-type]
+    for checkpoint in checkpoints:
+        if checkpoint.dirpath is None:
+            checkpoint.dirpath = str(folder / "checkpoints")
+    if logger in (None, True):
+        logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
+    others = as_list(callbacks)
+    ours: list[Callback] = [] if logger is False else [LearningRateMonitor(logging_interval="step")]
+    ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Throughput(), Results()]
+    ours += [WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
+    own_bar = any(isinstance(callback, ProgressBar) for callback in others)
+    if torch.cuda.is_available() and options.get("enable_progress_bar") is not False and not own_bar:
+        # To show the loss, the bar waits for the GPU, which then runs out of work. So it is shown every tenth step.
+        ours.append(TQDMProgressBar(refresh_rate=10))
+    trainer = Trainer(
+        default_root_dir=folder,
+        logger=logger,
+        callbacks=[*others, *ours, *(checkpoints if keeping else ())],
+        plugins=[*as_list(plugins), AtomicCheckpointIO()],
+        # Lightning's summary counts no floating point operations of attention; `Results` says how large the model is.
+        **{"enable_model_summary": False, **options},
+    )
+    if isinstance(trainer.strategy, DDPStrategy):
+        # Saves a copy of every gradient at every step. A strategy that is given by name takes no options.
+        trainer.strategy._ddp_kwargs.setdefault("gradient_as_bucket_view", True)
+    return trainer
+
+
+def as_list(value: Any) -> list[Any]:
+    """What an option that takes one or several holds, as a list; an empty one for None."""
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,9 +1,5 @@
 """Wavelets in TensorBoard: how well they reconstruct, and what they pass."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure

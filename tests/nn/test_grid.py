@@ -14,11 +14,11 @@ WAVELET = WaveletConfig(name="db2", level=2)
 SPACES = {
     "token": {"space": "token"},
     "fourier": {"space": "fourier"},
-    "fourier-joint": {"space": "fourier", "joint_bands": True},
+    "fourier-joint": {"space": "fourier", "bands": "joint"},
     "wavelet": {"wavelet": WAVELET},
-    "wavelet-shared": {"wavelet": WAVELET, "shared_bands": True},
-    "wavelet-joint": {"wavelet": WAVELET, "joint_bands": True},
-    "wavelet-forward": {"wavelet": WAVELET, "backward": False},
+    "wavelet-shared": {"wavelet": WAVELET, "bands": "shared"},
+    "wavelet-joint": {"wavelet": WAVELET, "bands": "joint"},
+    "wavelet-forward": {"wavelet": WAVELET, "synthesis": False},
 }
 GRID = [*product(SPACES, ATTENTIONS), ("fnet", "none")]
 pytestmark = pytest.mark.filterwarnings("ignore:.*level.*")
@@ -97,10 +97,10 @@ def test_shared_bands_share_and_joint_bands_see_each_other():
 
     own, shared, joint = (
         sum(p.numel() for name, p in attentions(**options).named_parameters() if "embedding" not in name)
-        for options in ({}, {"shared_bands": True}, {"joint_bands": True})
+        for options in ({}, {"bands": "shared"}, {"bands": "joint"})
     )
     assert own == 3 * shared == 3 * joint
-    model = encoder({"wavelet": WAVELET, "joint_bands": True}, layers=1).blocks[0]
+    model = encoder({"wavelet": WAVELET, "bands": "joint"}, layers=1).blocks[0]
     bands = model.space.analyse(torch.randn(1, 16, 8), None)
     before = model.attentions(bands)[0]
     bands[-1].x.add_(1.0)
@@ -109,7 +109,7 @@ def test_shared_bands_share_and_joint_bands_see_each_other():
 
 def test_joint_bands_know_the_time_of_their_entries():
     """With rotary positions, moving a band in time matters; the same entry at the same time does not."""
-    joint = encoder({"wavelet": WAVELET, "joint_bands": True}, layers=1, positions="rotary").blocks[0].attentions
+    joint = encoder({"wavelet": WAVELET, "bands": "joint"}, layers=1, positions="rotary").blocks[0].attentions
     joint.embedding.data.zero_()
     bands = encoder({"wavelet": WAVELET}).blocks[0].space.analyse(torch.randn(1, 16, 8), None)
     out = joint(bands)
@@ -119,7 +119,7 @@ def test_joint_bands_know_the_time_of_their_entries():
 
 
 def test_without_synthesis_the_coefficients_stand_where_the_tokens_stood():
-    space = encoder({"wavelet": WAVELET, "backward": False}).blocks[0].space
+    space = encoder({"wavelet": WAVELET, "synthesis": False}).blocks[0].space
     x, mask = torch.randn(1, 12, 8), torch.arange(12)[None] < 9
     bands = [band.x for band in space.analyse(x[:, :9], None)]
     assert [band.shape[1] for band in bands] == [3, 3, 5]
@@ -137,12 +137,14 @@ def test_without_synthesis_the_coefficients_stand_where_the_tokens_stood():
             "kind none leaves the tokens of space token",
         ),
         ({"space": "fnet", "attention": AttentionConfig("none"), "positions": "rotary"}, "space fnet has none"),
-        ({"space": "token", "shared_bands": True}, "shared_bands needs several bands, and space token has one"),
-        ({"joint_bands": True, "positions": "alibi"}, "joint_bands does not go with positions alibi"),
-        ({"joint_bands": True, "shared_bands": True}, "leave shared_bands false"),
-        ({"space": "fourier", "backward": False}, "backward false is for space wavelet"),
-        ({"backward": False, "wavelet": WaveletConfig(mode="reflect")}, "use wavelet.mode periodization"),
-        ({"backward": False, "wavelet": WaveletConfig(tied=False)}, "backward false leaves out the synthesis filters"),
+        ({"space": "token", "bands": "shared"}, "bands shared needs several, and space token has one"),
+        ({"bands": "joint", "positions": "alibi"}, "bands joint does not go with positions alibi"),
+        ({"space": "fourier", "synthesis": False}, "synthesis false is for space wavelet"),
+        ({"synthesis": False, "wavelet": WaveletConfig(mode="reflect")}, "use wavelet.mode periodization"),
+        (
+            {"synthesis": False, "wavelet": WaveletConfig(tied=False)},
+            "synthesis false leaves out the synthesis filters",
+        ),
     ],
 )
 def test_impossible_pairs_are_refused(options, message):

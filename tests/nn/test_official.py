@@ -240,7 +240,7 @@ def test_unknown_parameters_are_named():
         convert_block({"adawaves": numpy.zeros(1)})
 
 
-@pytest.mark.parametrize("options", [{"space": "token"}, {"shared_bands": True}, {"backward": False}])
+@pytest.mark.parametrize("options", [{"space": "token"}, {"bands": "shared"}, {"synthesis": False}])
 def test_the_released_block_is_for_the_wavelet_space(options):
     with pytest.raises(ValueError, match="leave compat none"):
         EncoderConfig(compat="official", **options)

@@ -227,7 +227,7 @@ def test_too_deep_warns_once_and_works():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: wavedec(signal(8), "db2", 1, "mirror"), ValueError, "unknown mode 'mirror'; known: periodization"),
+        (lambda: wavedec(signal(8), "db2", 1, "mirror"), ValueError, "mode 'mirror': .* Known: periodization"),
         (lambda: wavedec(signal(8), "db2", -1), ValueError, "level must not be negative"),
         (lambda: wavedec(signal(8), "dbb2", 1), ValueError, "unknown wavelet 'dbb2'; did you mean"),
         (lambda: wavedec(signal(8), torch.ones(3), 1), ValueError, "even number of taps, got 3"),
@@ -250,9 +250,9 @@ def test_too_deep_warns_once_and_works():
         ),
         (lambda: wavedec(signal(8), "db2", 1, mask=torch.ones(2, 8)), TypeError, "mask must be of bool"),
         (lambda: wavelet_packet(signal(8), "db2", 1, mask=torch.ones(2, 7) > 0), ValueError, "mask covers 7 samples"),
-        (lambda: band_masks(torch.ones(2, 8) > 0, "db2", 1, "mirror"), ValueError, "unknown mode 'mirror'"),
+        (lambda: band_masks(torch.ones(2, 8) > 0, "db2", 1, "mirror"), ValueError, "mode 'mirror'"),
         (lambda: band_masks(torch.ones(2, 8) > 0, "db2", -1), ValueError, "level must not be negative"),
-        (lambda: wavelet_packet_inverse([signal(4)] * 2, "db2", 8, "mirror"), ValueError, "unknown mode 'mirror'"),
+        (lambda: wavelet_packet_inverse([signal(4)] * 2, "db2", 8, "mirror"), ValueError, "mode 'mirror'"),
         (lambda: waverec([signal(4), signal(4, batch=1)], "db2"), ValueError, "do not belong together"),
         (lambda: waverec([signal(8)], "db2", 9), ValueError, "length=9 does not fit"),
         (lambda: waverec([signal(8)], "db2", -1), ValueError, "length=-1 does not fit"),

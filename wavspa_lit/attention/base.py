@@ -1,117 +1,73 @@
-"""What every attention mechanism shares: projections, heads, rotary positions."""
+"""What every attention mechanism shares: projections, heads, rotary positions, softmax under a mask."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from wavspa_lit.attention.rotary import rotate
+from wavspa_lit.choices import check
+
+Positions = Literal["none", "rotary", "alibi"]
 
 
-@dataclass
-class AttentionConfig:
-    """Which attention mechanism runs inside each band, and its size."""
-
-    kind: Literal[
-        "softmax",
-        "linear",
-        "performer",
-        "performer_relu",
-        "linformer",
-        "longformer",
-        "local",
-        "bigbird",
-        "nystrom",
-        "none",
-    ] = "softmax"
-    """Attention mechanism; none is for spaces that mix on their own, such as fnet."""
-    heads: int = 4
-    """Number of heads."""
-    head_dim: int | None = None
-    """Channels of one head; default: dim / heads."""
-    dropout: float = 0.0
-    """Dropout on the attention weights (softmax, linformer, longformer, local and bigbird have them)."""
-    bias: bool = False
-    """Whether the projections to queries, keys, values and outputs have a bias."""
-    features: int | None = None
-    """performer: number of random features; default: 4 * head_dim."""
-    redraw_interval: int = 0
-    """performer: training steps after which the random features are drawn anew; 0: never."""
-    rank: int = 128
-    """linformer: number of mixtures of the keys."""
-    window: int = 128
-    """longformer: width of the sliding window, centred; local: length of a block; in entries of the band."""
-    global_tokens: int = 0
-    """longformer: number of entries at the front that see all and are seen by all, such as a CLS token."""
-    flex: bool = True
-    """longformer: FlexAttention on GPUs, where it can do what is asked for."""
-    block_size: int = 64
-    """bigbird: entries of a block; each block sees itself and its two neighbours."""
-    random_blocks: int = 3
-    """bigbird: number of further blocks, drawn at random, that each block sees."""
-    global_blocks: int = 1
-    """bigbird: number of blocks at the front that see all and are seen by all."""
-    landmarks: int = 64
-    """nystrom: number of segments whose means stand in for all queries and keys."""
-    conv_size: int = 33
-    """nystrom: width of the depthwise convolution of the values that is added, an odd number; 0: none."""
-
-    def __post_init__(self) -> None:
-        if self.heads < 1:
-            raise ValueError(f"attention.heads must be at least 1, got {self.heads}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"attention.dropout must lie in [0, 1), got {self.dropout}")
-        positive = ("rank", "window", "block_size", "landmarks")
-        for name in (*positive, "global_tokens", "redraw_interval", "random_blocks", "global_blocks", "conv_size"):
-            if getattr(self, name) < (name in positive):
-                raise ValueError(
-                    f"attention.{name} must be at least {int(name in positive)}, got {getattr(self, name)}"
-                )
-        if self.conv_size and self.conv_size % 2 == 0:
-            raise ValueError(f"attention.conv_size must be odd, or 0 for none, got {self.conv_size}")
-        for name in ("features", "head_dim"):
-            if (size := getattr(self, name)) is not None and size < 1:
-                raise ValueError(f"attention.{name} must be at least 1, got {size}")
-
-    def width(self, dim: int) -> int:
-        """Channels of one head for an encoder with `dim` channels."""
-        if self.head_dim is not None:
-            return self.head_dim
-        if dim % self.heads:
-            raise ValueError(
-                f"dim={dim} is not divisible by attention.heads={self.heads}; "
-                "change one of them or set attention.head_dim"
-            )
-        return dim // self.heads
+def head_width(dim: int, heads: int, head_dim: int | None = None) -> int:
+    """Channels of one head: `head_dim`, or else dim / heads; ValueError if that is not a whole number."""
+    if heads < 1:
+        raise ValueError(f"attention.heads must be at least 1, got {heads}")
+    if head_dim is None and dim % heads:
+        raise ValueError(
+            f"dim={dim} is not divisible by attention.heads={heads}; change one of them or set attention.head_dim"
+        )
+    return dim // heads if head_dim is None else head_dim
 
 
 class Attention(nn.Module, ABC):
     """Multi-head self-attention over one band.
 
-    Subclasses implement `attend` alone. By default projections have no bias, as in the paper's code.
+    Subclasses implement `attend`. What they need besides the arguments here, they take as keywords of their own and
+    hand the others on: `def __init__(self, dim, *, window=128, **options): super().__init__(dim, **options)`. By
+    default projections have no bias, as in the paper's code.
 
     Args:
-        config: Mechanism and sizes.
         dim: Channels of the input and the output.
-        max_length: Largest number of entries the band can have; matters for Linformer only.
-        positions: `rotary`: rotate queries and keys by their position; `alibi`: lower the scores with the distance.
+        heads: Number of heads.
+        head_dim: Channels of one head; None: dim / heads.
+        bias: Whether the projections to queries, keys, values and outputs have a bias.
+        positions: `rotary`: rotate queries and keys by their position; `alibi`: lower the scores with the distance, for
+            mechanisms that have `alibi`.
         stride: Distance in tokens between neighbouring entries of the band, so that positions in a wavelet band are
             measured in tokens (2 ** level for the bands of that level).
+
+    Raises:
+        ValueError: If the heads do not fit, or the mechanism cannot have those positions.
     """
 
+    alibi: ClassVar[bool] = False
+    """Whether the mechanism can lower its scores with the distance."""
+
     def __init__(
-        self, config: AttentionConfig, dim: int, *, max_length: int, positions: str = "none", stride: int = 1
+        self,
+        dim: int,
+        heads: int = 4,
+        *,
+        head_dim: int | None = None,
+        bias: bool = False,
+        positions: Positions = "none",
+        stride: int = 1,
     ) -> None:
         super().__init__()
-        self.heads, self.head_dim = config.heads, config.width(dim)
+        check("positions", positions, get_args(Positions))
+        self.heads, self.head_dim = heads, head_width(dim, heads, head_dim)
         if positions == "rotary" and self.head_dim % 2:
             raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}; set attention.head_dim")
-        self.max_length = max_length
-        self.dropout, self.positions, self.stride = config.dropout, positions, stride
-        self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=config.bias)
-        self.output = nn.Linear(self.heads * self.head_dim, dim, bias=config.bias)
+        if positions == "alibi" and not self.alibi:
+            raise ValueError(f"positions alibi lower scores, and {type(self).__name__} has none; use positions rotary")
+        self.positions, self.stride = positions, stride
+        self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=bias)
+        self.output = nn.Linear(self.heads * self.head_dim, dim, bias=bias)
         # Query, key and value are initialised as the three separate matrices that they are.
         for part in self.qkv.weight.chunk(3):
             nn.init.xavier_uniform_(part)
@@ -123,8 +79,8 @@ class Attention(nn.Module, ABC):
         Args:
             x: (batch, length, channels).
             mask: (batch, length) bool, True where the entry is valid; None: all are.
-            position: (length,) or (batch, length), where the entries lie, in tokens, for rotary positions; None:
-                `stride` apart.
+            position: (length,) or (batch, length), where the entries lie, in tokens, for rotary positions; None: the
+                entries lie `stride` apart.
 
         Returns:
             (batch, length, channels). Entries at invalid positions are finite and meaningless.
@@ -142,7 +98,49 @@ class Attention(nn.Module, ABC):
 
     @abstractmethod
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """Mixes the values: q, k, v and the result are (batch, heads, length, head_dim), mask is (batch, length)."""
+        """Mixes the values.
+
+        Args:
+            q: Queries (batch, heads, length, head_dim).
+            k: Keys, likewise.
+            v: Values, likewise.
+            mask: (batch, length) bool, True where the entry is valid; None: all are.
+
+        Returns:
+            (batch, heads, length, head_dim). Valid entries must not depend on invalid ones.
+        """
+
+
+class WeightedAttention(Attention):
+    """Attention by softmax weights, which have dropout.
+
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        dropout: Dropout on the attention weights.
+        **options: See `Attention`.
+    """
+
+    def __init__(self, dim: int, heads: int = 4, *, dropout: float = 0.0, **options: Any) -> None:
+        super().__init__(dim, heads, **options)
+        self.dropout = dropout
+
+    def weigh(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`softmax(q kᵀ / √head_dim + bias) v`, in training with dropout; a bias of bools says which keys are seen."""
+        return scaled_dot_product_attention(q, k, v, bias, dropout_p=self.dropout if self.training else 0.0)
+
+
+def valid_entries(mask: Tensor | None, x: Tensor) -> Tensor:
+    """The mask (batch, length) of x (batch, heads, length, channels); None means that every entry is valid."""
+    return x.new_ones(len(x), x.shape[-2], dtype=torch.bool) if mask is None else mask
+
+
+def seeing(allowed: Tensor) -> Tensor:
+    """Which keys (..., keys) are seen, where whoever would see none sees all.
+
+    Softmax over no key is NaN. That happens to queries in the padding and in empty rows, whose outputs nobody reads.
+    """
+    return allowed | ~allowed.any(-1, keepdim=True)
 
 
 class NoAttention(nn.Module):

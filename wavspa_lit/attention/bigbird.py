@@ -4,32 +4,48 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 
-from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.base import WeightedAttention, seeing, valid_entries
 
 PATTERN = 256  # blocks of queries after which the random draws repeat
 
 
-class BigBirdAttention(Attention):
+class BigBirdAttention(WeightedAttention):
     """Softmax attention of blocks to themselves, their neighbours, the first blocks, and random blocks.
 
     The random blocks differ between heads and layers. They are drawn once, with PyTorch's generator, and are part of
     the state dict. A draw is scaled to the number of blocks that the row has, so that padding does not change it.
     Unlike the paper's code, the last block is not global.
+
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        block_size: Entries of a block; each block sees itself and its two neighbours.
+        random_blocks: Number of further blocks, drawn at random, that each block sees.
+        global_blocks: Number of blocks at the front that see all and are seen by all.
+        **options: See `WeightedAttention` and `Attention`.
     """
 
     draws: Tensor
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
-        self.block_size, self.global_blocks = config.block_size, config.global_blocks
-        self.register_buffer("draws", torch.randint(2**31, (self.heads, PATTERN, config.random_blocks)))
+    def __init__(
+        self,
+        dim: int,
+        heads: int = 4,
+        *,
+        block_size: int = 64,
+        random_blocks: int = 3,
+        global_blocks: int = 1,
+        **options: Any,
+    ) -> None:
+        super().__init__(dim, heads, **options)
+        self.block_size, self.global_blocks = block_size, global_blocks
+        self.register_buffer("draws", torch.randint(2**31, (self.heads, PATTERN, random_blocks)))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
-        length, size, dropout = q.shape[-2], self.block_size, self.dropout if self.training else 0.0
-        valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
+        length, size, valid = q.shape[-2], self.block_size, valid_entries(mask, q)
         blocks = -(-length // size)
         missing = blocks * size - length
         seen, counts = self.seen_blocks(blocks, -(-valid.sum(-1) // size))
@@ -38,14 +54,11 @@ class BigBirdAttention(Attention):
         keys, values = (_take(x, seen).flatten(3, 4).flatten(1, 2) for x in (k_blocks, v_blocks))
         valid_blocks = pad(valid, (0, missing)).unflatten(-1, (blocks, size))[:, None].expand(-1, self.heads, -1, -1)
         allowed = (_take(valid_blocks, seen) & counts[..., None]).flatten(3, 4).flatten(1, 2)[:, :, None]
-        # Queries in the padding may see no key at all; let them see all rather than divide by zero.
-        allowed = allowed | ~allowed.any(-1, keepdim=True)
-        out = scaled_dot_product_attention(q_blocks.flatten(1, 2), keys, values, allowed, dropout_p=dropout)
+        out = self.weigh(q_blocks.flatten(1, 2), keys, values, seeing(allowed))
         out = out.unflatten(1, (self.heads, blocks)).flatten(2, 3)[:, :, :length]
         first = self.global_blocks * size
         if first:
-            every_key = (valid | ~valid.any(-1, keepdim=True))[:, None, None, :]
-            whole = scaled_dot_product_attention(q[:, :, :first], k, v, every_key, dropout_p=dropout)
+            whole = self.weigh(q[:, :, :first], k, v, seeing(valid)[:, None, None, :])
             out = torch.cat((whole, out[:, :, first:]), dim=2)
         return out
 

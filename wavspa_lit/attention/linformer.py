@@ -4,22 +4,28 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
-from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.base import WeightedAttention
 from wavspa_lit.errors import LengthError
 
 
-class LinformerAttention(Attention):
+class LinformerAttention(WeightedAttention):
     """Softmax attention over `rank` learned mixtures of the keys, the same mixtures for the values.
 
-    Shorter input uses the first rows of the projection; padding contributes nothing. Longer input than the band's
-    maximum is refused.
+    Shorter input uses the first rows of the projection, and padding contributes nothing.
+
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        max_length: Largest number of entries; longer input is refused.
+        rank: Number of mixtures.
+        **options: See `WeightedAttention` and `Attention`.
     """
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
-        self.projection = nn.Parameter(torch.empty(self.max_length, config.rank))
+    def __init__(self, dim: int, heads: int = 4, *, max_length: int, rank: int = 128, **options: Any) -> None:
+        super().__init__(dim, heads, **options)
+        self.max_length = max_length
+        self.projection = nn.Parameter(torch.empty(max_length, rank))
         nn.init.xavier_uniform_(self.projection)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
@@ -33,6 +39,4 @@ class LinformerAttention(Attention):
         if mask is not None:
             k, v = (x * mask[:, None, :, None] for x in (k, v))
         mixture = self.projection[:length].to(k.dtype).T
-        return scaled_dot_product_attention(
-            q, mixture @ k, mixture @ v, dropout_p=self.dropout if self.training else 0.0
-        )
+        return self.weigh(q, mixture @ k, mixture @ v)

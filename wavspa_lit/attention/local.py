@@ -2,28 +2,31 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 
-from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.base import WeightedAttention, seeing, valid_entries
 
 
-class LocalAttention(Attention):
-    """Softmax attention inside blocks of `window` entries that do not overlap."""
+class LocalAttention(WeightedAttention):
+    """Softmax attention inside blocks that do not overlap.
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
-        self.window = config.window
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        window: Entries of a block.
+        **options: See `WeightedAttention` and `Attention`.
+    """
+
+    def __init__(self, dim: int, heads: int = 4, *, window: int = 128, **options: Any) -> None:
+        super().__init__(dim, heads, **options)
+        self.window = window
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
         length = q.shape[-2]
         blocks = -(-length // self.window)
         missing = blocks * self.window - length
+        valid = pad(valid_entries(mask, q), (0, missing)).unflatten(-1, (blocks, self.window))
         q, k, v = (pad(x, (0, 0, 0, missing)).unflatten(-2, (blocks, self.window)) for x in (q, k, v))
-        valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
-        valid = pad(valid, (0, missing)).unflatten(-1, (blocks, self.window))
-        allowed = (valid | ~valid.any(-1, keepdim=True))[:, None, :, None, :]
-        out = scaled_dot_product_attention(q, k, v, allowed, dropout_p=self.dropout if self.training else 0.0)
-        return out.flatten(-3, -2)[..., :length, :]
+        return self.weigh(q, k, v, seeing(valid)[:, None, :, None, :]).flatten(-3, -2)[..., :length, :]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.base import WeightedAttention, seeing, valid_entries
 from wavspa_lit.compiler import start_compiler
 
 BLOCK = 128
@@ -19,17 +19,34 @@ BLOCK = 128
 TRITON = find_spec("triton") is not None
 
 
-class LongformerAttention(Attention):
+class LongformerAttention(WeightedAttention):
     """Softmax attention to entries at most `window` / 2 away, and to and from the first `global_tokens` entries.
 
     This is PyTorch's fused attention over overlapping chunks of the sequence. With `flex` it is one kernel on GPUs,
     FlexAttention (Dong et al., arXiv 2412.05496), where that has all that is asked for. Both give the same values.
-    Masks have the padding behind the valid entries, as those of all spaces do.
+    Masks must have the padding after the valid entries, as those of all spaces do.
+
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        window: Width of the sliding window, centred, in entries.
+        global_tokens: Number of entries at the front that see all and are seen by all, such as a CLS token.
+        flex: FlexAttention on GPUs, where it can do what is asked for.
+        **options: See `WeightedAttention` and `Attention`.
     """
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
-        self.reach, self.global_tokens, self.flex = config.window // 2, config.global_tokens, config.flex
+    def __init__(
+        self,
+        dim: int,
+        heads: int = 4,
+        *,
+        window: int = 128,
+        global_tokens: int = 0,
+        flex: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(dim, heads, **options)
+        self.reach, self.global_tokens, self.flex = window // 2, global_tokens, flex
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
@@ -97,7 +114,7 @@ def _chunked(
     """Fused attention of chunks of queries to the chunks of keys around them."""
     length, reach = q.shape[-2], max(1, window_reach)
     count = min(count, length)
-    valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
+    valid = valid_entries(mask, q)
     chunks = -(-length // reach)
     # Queries in chunks of `reach`; each sees its own chunk of keys, the one before and the one behind.
     q_chunks = pad(q, (0, 0, 0, chunks * reach - length)).unflatten(-2, (chunks, reach))
@@ -115,12 +132,10 @@ def _chunked(
         )
         everyone = valid[:, None, None, :count].expand(-1, chunks, reach, -1)
         allowed = torch.cat((everyone, allowed), -1)
-    # Queries in the padding may see no key at all; let them see all rather than divide by zero.
-    allowed = (allowed | ~allowed.any(-1, keepdim=True))[:, None]
-    out = scaled_dot_product_attention(q_chunks, k_chunks, v_chunks, allowed, dropout_p=dropout)
+    out = scaled_dot_product_attention(q_chunks, k_chunks, v_chunks, seeing(allowed)[:, None], dropout_p=dropout)
     out = out.flatten(-3, -2)[..., :length, :]
     if count:
-        every_key = (valid | ~valid.any(-1, keepdim=True))[:, None, None, :]
+        every_key = seeing(valid)[:, None, None, :]
         first = scaled_dot_product_attention(q[..., :count, :], k, v, every_key, dropout_p=dropout)
         out = torch.cat((first, out[..., count:, :]), -2)
     return out

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.base import Attention, seeing, valid_entries
 
 ITERATIONS = 6
 
@@ -16,30 +16,34 @@ class NystromAttention(Attention):
 
     Landmarks q̃, k̃ are the means of segments of equal length, up to one entry, of each row without its padding; a row
     shorter than the number of landmarks has one for each entry. A depthwise convolution of the values is added. The
-    weights are signed, and so have no dropout. All of it runs in float32: the inverse does not survive half precision.
+    weights have no dropout, because they are signed. All of it runs in float32, because the inverse does not survive
+    half precision.
+
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        landmarks: Number of segments.
+        conv_size: Width of the convolution, an odd number; 0: none.
+        **options: See `Attention`.
     """
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
-        self.landmarks = config.landmarks
-        width = config.conv_size
+    def __init__(self, dim: int, heads: int = 4, *, landmarks: int = 64, conv_size: int = 33, **options: Any) -> None:
+        super().__init__(dim, heads, **options)
+        self.landmarks = landmarks
         self.conv: nn.Conv2d | None = None
-        if width:
-            self.conv = nn.Conv2d(
-                self.heads, self.heads, (width, 1), padding=(width // 2, 0), groups=self.heads, bias=False
-            )
+        if conv_size:
+            size, padding = (conv_size, 1), (conv_size // 2, 0)
+            self.conv = nn.Conv2d(heads, heads, size, padding=padding, groups=heads, bias=False)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
-        dtype, length = v.dtype, v.shape[-2]
-        valid = mask if mask is not None else torch.ones(len(q), length, dtype=torch.bool, device=q.device)
+        dtype, length, valid = v.dtype, v.shape[-2], valid_entries(mask, q)
         member, used = segments(valid, min(self.landmarks, length))
         with torch.autocast(v.device.type, enabled=False):
             q, k, v = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q, k, v))
             average = (member / member.sum(-1, keepdim=True).clamp(min=1).to(q.dtype))[:, None]
             q_mean, k_mean = average @ q, average @ k
-            # Rows without any entry see everything rather than divide by zero.
-            keys, marks = ((seen | ~seen.any(-1, keepdim=True))[:, None, None, :] for seen in (valid, used))
+            keys, marks = (seeing(entries)[:, None, None, :] for entries in (valid, used))
             scores = q_mean @ k_mean.transpose(-1, -2) * self.head_dim**-0.5
             kernel = scores.masked_fill(~marks, -torch.inf).softmax(-1) * used[:, None, :, None]
             summary = pseudo_inverse(kernel) @ scaled_dot_product_attention(q_mean, k, v, keys)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from wavspa_lit.attention.base import Attention, AttentionConfig
+from wavspa_lit.attention.base import Attention
 from wavspa_lit.attention.linear import accumulable, kernel_attention
 
 
@@ -14,16 +14,24 @@ class PerformerAttention(Attention):
     """FAVOR+: softmax attention estimated with positive orthogonal random features.
 
     The features are part of the state dict, so that a checkpoint computes what was trained.
+
+    Args:
+        dim: Channels of the input and the output.
+        heads: Number of heads.
+        features: Number of random features; None: 4 * head_dim.
+        redraw_interval: Training steps after which the features are drawn anew; 0: never.
+        **options: See `Attention`.
     """
 
     projection: Tensor
     steps: Tensor
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
-        features = config.features or 4 * self.head_dim
-        self.redraw_interval = config.redraw_interval
-        self.register_buffer("projection", orthogonal_features(features, self.head_dim))
+    def __init__(
+        self, dim: int, heads: int = 4, *, features: int | None = None, redraw_interval: int = 0, **options: Any
+    ) -> None:
+        super().__init__(dim, heads, **options)
+        self.redraw_interval = redraw_interval
+        self.register_buffer("projection", orthogonal_features(features or 4 * self.head_dim, self.head_dim))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
@@ -54,8 +62,8 @@ class PerformerAttention(Attention):
 class PerformerReluAttention(Attention):
     """The variant that WavSpA's code runs under the name Performer: relu features of normalised q, k and v."""
 
-    def __init__(self, config: AttentionConfig, dim: int, **options: Any) -> None:
-        super().__init__(config, dim, **options)
+    def __init__(self, dim: int, heads: int = 4, **options: Any) -> None:
+        super().__init__(dim, heads, **options)
         self.norms = nn.ModuleList(nn.LayerNorm(self.head_dim, eps=1e-6) for _ in range(3))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

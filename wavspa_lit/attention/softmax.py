@@ -2,24 +2,22 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
-from wavspa_lit.attention.base import Attention
+from wavspa_lit.attention.base import WeightedAttention, seeing
 
 
-class SoftmaxAttention(Attention):
+class SoftmaxAttention(WeightedAttention):
     """Exact attention through PyTorch's fused kernels; with the token space this is the plain Transformer."""
+
+    alibi = True
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
-        bias = None
-        if mask is not None:
-            # A row with no valid entry would give NaN; let it attend to everything, its output is never read.
-            bias = (mask | ~mask.any(-1, keepdim=True))[:, None, None, :]
+        bias = None if mask is None else seeing(mask)[:, None, None, :]
         if self.positions == "alibi":
             distances = alibi(self.heads, k.shape[-2], self.stride, k)
             bias = distances if bias is None else distances.masked_fill(~bias, -torch.inf)
-        return scaled_dot_product_attention(q, k, v, bias, dropout_p=self.dropout if self.training else 0.0)
+        return self.weigh(q, k, v, bias)
 
 
 def alibi(heads: int, length: int, stride: int, like: Tensor) -> Tensor:

@@ -1,15 +1,20 @@
 """How the bands of a space share attention: weights each, weights in common, or one call for all."""
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
 
-from wavspa_lit.attention import build_attention
-from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.attention import AttentionConfig, build_attention
+from wavspa_lit.attention.base import Positions
+from wavspa_lit.choices import check
 from wavspa_lit.spaces import Band, Space, concatenate
+
+Bands = Literal["separate", "shared", "joint"]
 
 
 class SeparateBands(nn.ModuleList):
-    """Attention inside each band, with weights of its own (paper's code)."""
+    """Attention inside each band, with weights of its own, as in the paper's code."""
 
     def forward(self, bands: list[Band]) -> list[Tensor]:
         """Maps bands to tensors of the shapes of their x."""
@@ -69,17 +74,35 @@ def positions(bands: list[Band], strides: list[int]) -> list[Tensor]:
     return [torch.arange(n, device=bands[0].x.device) * stride for n, stride in zip(entries, strides, strict=True)]
 
 
-def build_bands(config: EncoderConfig, space: Space, max_length: int) -> nn.Module:
-    """Builds what maps the bands of `space`, for at most `max_length` tokens, to as many tensors of their shapes."""
-    lengths, strides = space.lengths(max_length), space.strides
+def build_bands(
+    space: Space,
+    attention: AttentionConfig,
+    dim: int,
+    *,
+    bands: Bands = "separate",
+    positions: Positions = "none",
+    max_length: int | None = None,
+) -> nn.Module:
+    """Builds what maps the bands of a space to as many tensors of their shapes.
 
-    def build(entries: int, stride: int = 1) -> nn.Module:
-        return build_attention(
-            config.attention, config.dim, max_length=entries, positions=config.positions, stride=stride
-        )
+    Args:
+        space: The space.
+        attention: The mechanism and its settings.
+        dim: Channels.
+        bands: separate: weights of its own for each band; shared: the same weights for all; joint: one attention among
+            the entries of all.
+        positions: See `Attention`.
+        max_length: Longest input, in tokens, for mechanisms that need it.
+    """
+    check("bands", bands, get_args(Bands))
+    lengths = [None] * len(space.strides) if max_length is None else space.lengths(max_length)
+    known = [length for length in lengths if length is not None]
 
-    if config.joint_bands:
-        return JointBands(build(sum(lengths)), strides, config.dim)
-    if config.shared_bands:
-        return SharedBands(build(max(lengths)), strides)
-    return SeparateBands(build(entries, stride) for entries, stride in zip(lengths, strides, strict=True))
+    def build(entries: int | None, stride: int = 1) -> nn.Module:
+        return build_attention(attention, dim, max_length=entries, positions=positions, stride=stride)
+
+    if bands == "joint":
+        return JointBands(build(sum(known) or None), space.strides, dim)
+    if bands == "shared":
+        return SharedBands(build(max(known, default=None)), space.strides)
+    return SeparateBands(build(entries, stride) for entries, stride in zip(lengths, space.strides, strict=True))

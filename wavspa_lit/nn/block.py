@@ -4,22 +4,27 @@ from torch import Tensor, nn
 
 from wavspa_lit.nn.bands import build_bands
 from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.nn.layer import SpaceAttention
 
 
-class Block(nn.Module):
+class Block(SpaceAttention):
     """`norm → space.analyse → attention on each band → space.synthesise → residual → norm → MLP → residual`.
 
     Padding is exact: valid outputs do not depend on how far a sequence is padded or on what else is in the batch.
 
     Args:
         config: The encoder's description.
-        max_length: Longest input.
+        max_length: Longest input, for attentions that need it.
     """
 
-    def __init__(self, config: EncoderConfig, max_length: int) -> None:
-        super().__init__()
-        self.space = config.build_space()
-        self.attentions = build_bands(config, self.space, max_length)
+    def __init__(self, config: EncoderConfig, max_length: int | None = None) -> None:
+        space, positions = config.build_space(), config.attention_positions
+        super().__init__(
+            space,
+            build_bands(
+                space, config.attention, config.dim, bands=config.bands, positions=positions, max_length=max_length
+            ),
+        )
         self.attention_norm = nn.LayerNorm(config.dim)
         self.mlp_norm = nn.LayerNorm(config.dim)
         self.mlp = nn.Sequential(
@@ -32,6 +37,5 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps x (batch, length, channels), with mask (batch, length) True for tokens, to the same shape."""
-        bands = self.space.analyse(self.attention_norm(x), mask)
-        x = x + self.dropout(self.space.synthesise(self.attentions(bands), x.shape[1], mask))
+        x = x + self.dropout(super().forward(self.attention_norm(x), mask))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wavspa_lit.attention import AttentionConfig
-from wavspa_lit.spaces import FNetSpace, FourierSpace, Space, TokenSpace, WaveletSpace
-from wavspa_lit.wavelets import WaveletConfig
+from wavspa_lit.attention.base import Positions
+from wavspa_lit.choices import build, check_fields, find_class, settings_of, warn_unread
+from wavspa_lit.nn.bands import Bands
+from wavspa_lit.spaces import SPACES, Space
+from wavspa_lit.wavelets import FilterBank, WaveletConfig
+from wavspa_lit.wavelets.config import wavelet_class
 
 
 @dataclass
@@ -24,17 +28,17 @@ class EncoderConfig:
     """How the encoder knows positions. randomized: sinusoids of a random increasing sequence below max_position."""
     max_position: int = 2048
     """randomized: upper end of the positions that are drawn."""
-    space: Literal["wavelet", "token", "fourier", "fnet"] = "wavelet"
-    """Where attention runs; `token` with softmax attention is the plain Transformer, `fnet` has no attention."""
+    space: Literal["wavelet", "token", "fourier", "fnet"] | str = "wavelet"
+    """Where attention runs; `token` with softmax attention is the plain Transformer, `fnet` has no attention; or the
+    import path of a Space of your own, whose constructor reads any of dim, heads, wavelet and synthesis."""
     wavelet: WaveletConfig = field(default_factory=WaveletConfig)
     """The transform of the wavelet space."""
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     """The mechanism inside each band."""
-    shared_bands: bool = False
-    """All bands of a block attend with the same weights, instead of weights of their own."""
-    joint_bands: bool = False
-    """One attention among the entries of all bands, with a learned embedding of the band."""
-    backward: bool = True
+    bands: Bands = "separate"
+    """separate: each band of a block attends with weights of its own; shared: all with the same weights; joint: one
+    attention among the entries of all bands, with a learned embedding of the band."""
+    synthesis: bool = True
     """wavelet: transform back to tokens after the attention. False leaves that out, for comparison: the coefficients
     stand where the tokens stood."""
     activation_checkpointing: bool = False
@@ -43,6 +47,7 @@ class EncoderConfig:
     """official: the blocks, boundary rule, filters and padding of the released code, for published settings."""
 
     def __post_init__(self) -> None:
+        check_fields(self, "encoder")
         for name in ("dim", "layers", "mlp_dim", "max_position"):
             if getattr(self, name) < 1:
                 raise ValueError(f"encoder.{name} must be at least 1, got {getattr(self, name)}")
@@ -50,38 +55,52 @@ class EncoderConfig:
             raise ValueError(f"encoder.dropout must lie in [0, 1), got {self.dropout}")
         if self.positions in ("sinusoidal", "randomized") and self.dim % 2:
             raise ValueError(f"{self.positions} positions need an even encoder.dim, got {self.dim}")
-        if self.positions == "alibi" and self.attention.kind != "softmax":
-            raise ValueError(
-                f"positions alibi lower the scores of softmax attention, and {self.attention.kind} has none; "
-                "use attention.kind softmax, or positions rotary"
-            )
-        if self.attention.kind != "none":
-            width = self.attention.width(self.dim)  # raises when the heads do not fit
-            if self.positions == "rotary" and width % 2:
-                raise ValueError(f"positions rotary need an even head_dim, got {width}; set attention.head_dim")
         if self.activation_checkpointing and self.attention.redraw_interval:
             raise ValueError(
                 "activation_checkpointing computes blocks again with the same random features, which "
                 "attention.redraw_interval may have changed meanwhile; leave one of them out"
             )
+        self._check_attention()
         self._check_space()
         self._check_bands()
-        other = self.space != "wavelet" or self.shared_bands or self.joint_bands or not self.backward
+        other = self.space != "wavelet" or self.bands != "separate" or not self.synthesis
         if self.compat == "official" and other:
             raise ValueError(
                 "compat official rebuilds the released block, which is for space wavelet with attention for each band, "
                 "and transforms back; leave compat none"
             )
-        if not self.backward:
-            self._check_forward_only()
+        if not self.synthesis:
+            self._check_without_synthesis()
+        if "wavelet" not in settings_of(self.space_class):
+            warn_unread(self, "encoder", {"wavelet"}, f"encoder.space {self.space}")
+        if self.positions != "randomized":
+            warn_unread(self, "encoder", {"max_position"}, f"encoder.positions {self.positions}")
+
+    @property
+    def space_class(self) -> type[Space]:
+        """The class of the space; ValueError if `space` names none."""
+        return find_class("encoder.space", self.space, SPACES, Space)
+
+    @property
+    def attention_positions(self) -> Positions:
+        """The positions that the attention knows; absolute ones are added to the embeddings instead."""
+        return self.positions if self.positions in ("rotary", "alibi") else "none"
 
     def build_space(self) -> Space:
         """Builds the space of one block."""
-        if self.space == "wavelet":
-            return WaveletSpace(self.wavelet, self.dim, self.attention.heads, backward=self.backward)
-        if self.space == "fourier":
-            return FourierSpace()
-        return FNetSpace() if self.space == "fnet" else TokenSpace()
+        return build(self.space_class, **{**vars(self), "heads": self.attention.heads})
+
+    def _check_attention(self) -> None:
+        mechanism = self.attention.mechanism
+        if self.positions == "alibi" and not getattr(mechanism, "alibi", False):
+            raise ValueError(
+                f"positions alibi lower the scores of softmax attention, and {self.attention.kind} has none; "
+                "use attention.kind softmax, or positions rotary"
+            )
+        if "heads" in settings_of(mechanism):
+            width = self.attention.width(self.dim)  # raises when the heads do not fit
+            if self.positions == "rotary" and width % 2:
+                raise ValueError(f"positions rotary need an even head_dim, got {width}; set attention.head_dim")
 
     def _check_space(self) -> None:
         if self.space == "wavelet" and not self.wavelet.level:
@@ -93,7 +112,7 @@ class EncoderConfig:
             )
         if self.space == "fnet" and self.attention.kind != "none":
             raise ValueError("space fnet mixes tokens without attention; set attention.kind none")
-        if self.space != "fnet" and self.attention.kind == "none":
+        if self.space in ("token", "wavelet", "fourier") and self.attention.kind == "none":
             raise ValueError(
                 f"attention.kind none leaves the tokens of space {self.space} unmixed; use space fnet, or an attention"
             )
@@ -103,21 +122,18 @@ class EncoderConfig:
             )
 
     def _check_bands(self) -> None:
-        for name in ("shared_bands", "joint_bands"):
-            if getattr(self, name) and self.space in ("token", "fnet"):
-                raise ValueError(f"{name} needs several bands, and space {self.space} has one; leave {name} false")
-            if getattr(self, name) and self.positions == "alibi":
-                raise ValueError(f"{name} does not go with positions alibi, which differ between bands; use rotary")
-        if self.shared_bands and self.joint_bands:
-            raise ValueError("joint_bands has one set of weights already; leave shared_bands false")
+        if self.bands != "separate" and self.space in ("token", "fnet"):
+            raise ValueError(f"bands {self.bands} needs several, and space {self.space} has one; use bands separate")
+        if self.bands != "separate" and self.positions == "alibi":
+            raise ValueError(f"bands {self.bands} does not go with positions alibi, which differ between bands")
 
-    def _check_forward_only(self) -> None:
+    def _check_without_synthesis(self) -> None:
         if self.space != "wavelet":
-            raise ValueError(f"backward false is for space wavelet, got space {self.space}; leave backward true")
-        if self.wavelet.mode != "periodization" and self.wavelet.kind not in ("lifting", "adaptive_lifting"):
+            raise ValueError(f"synthesis false is for space wavelet, got space {self.space}; leave synthesis true")
+        if self.wavelet.mode != "periodization" and issubclass(wavelet_class(self.wavelet.kind), FilterBank):
             raise ValueError(
-                f"backward false needs as many coefficients as tokens, and wavelet.mode {self.wavelet.mode} has more; "
+                f"synthesis false needs as many coefficients as tokens, and wavelet.mode {self.wavelet.mode} has more; "
                 "use wavelet.mode periodization"
             )
         if self.wavelet.kind == "adaptive" and not self.wavelet.tied:
-            raise ValueError("backward false leaves out the synthesis filters of wavelet.tied false; use tied true")
+            raise ValueError("synthesis false leaves out the synthesis filters of wavelet.tied false; use tied true")

@@ -26,15 +26,23 @@ def forward_flops(encoder: Encoder, length: int) -> int:
 
     Counted by torch.utils.flop_counter, 2 for a multiplication and an addition, attention included. Only shapes are
     followed: nothing is computed, whatever the length.
+
+    Raises:
+        TypeError: If the encoder has an embedding of the user's own, whose inputs are not known.
     """
-    whole_numbers = isinstance(encoder.embedding, nn.Embedding)
+    embedding = encoder.embedding
+    if not isinstance(embedding, nn.Embedding | nn.Linear):
+        raise TypeError(f"operations are counted for token ids, scalars and features, not for {type(embedding)}")
+    shape = [1, length]
+    if isinstance(embedding, nn.Linear) and not encoder.scalars:
+        shape.append(embedding.in_features)
     device = next(encoder.parameters()).device
     training = encoder.training
     # What compiled modules are first called with under a counter would never be compiled (PyTorch issue 190286).
     eager = torch.compiler.set_stance("force_eager")
     with eager, FakeTensorMode(allow_non_fake_inputs=True), flop_counter() as counter, torch.no_grad():
-        tokens = torch.ones(1, length, dtype=torch.long if whole_numbers else torch.float32, device=device)
-        encoder.eval().forward(tokens)
+        kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
+        encoder.eval().forward(torch.ones(shape, dtype=kind, device=device))
     encoder.train(training)
     return counter.get_total_flops()
 

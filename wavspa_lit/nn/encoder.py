@@ -1,9 +1,13 @@
 """The encoder: embedding, positions, blocks, final norm."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from wavspa_lit.choices import from_plain
 from wavspa_lit.nn.block import Block
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.official import OfficialBlock
@@ -11,39 +15,66 @@ from wavspa_lit.nn.positions import build_positions
 
 
 class Encoder(nn.Module):
-    """Maps token ids to contextual states.
+    """Maps token ids, scalars, features, or what a module of your own embeds, to contextual states.
+
+        Encoder(config, vocab_size=100)                # token ids (batch, length)
+        Encoder(config, vocab_size=0)                  # scalars (batch, length), as the pixels of an image
+        Encoder(config, channels=3)                    # features (batch, length, 3), as a series of 3 channels
+        Encoder(config, embedding=nn.Identity())       # states of another model (batch, length, config.dim)
 
     Args:
-        config: Sizes, space, attention, wavelet, positions.
+        config: Sizes, space, attention, wavelet, positions; an EncoderConfig or a dict of its settings.
         vocab_size: Number of token ids, the padding id included; 0: the inputs are scalars, embedded by a linear map.
-        max_length: Longest trained input; matters for learned and randomized positions and Linformer only.
+        max_length: Longest trained input; needed by learned positions and Linformer only.
+        channels: Channels of the inputs, embedded by a linear map.
+        embedding: Maps the inputs to (batch, length, config.dim).
         cls_token: Prepend a learned token, from which a classifier can read.
+
+    Raises:
+        ValueError: If not exactly one of vocab_size, channels and embedding is given, or max_length is missing.
     """
 
-    def __init__(self, config: EncoderConfig, vocab_size: int, max_length: int, *, cls_token: bool = False) -> None:
+    def __init__(
+        self,
+        config: EncoderConfig | Mapping[str, Any],
+        vocab_size: int | None = None,
+        max_length: int | None = None,
+        *,
+        channels: int | None = None,
+        embedding: nn.Module | None = None,
+        cls_token: bool = False,
+    ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab_size, config.dim) if vocab_size else nn.Linear(1, config.dim)
+        config = from_plain(EncoderConfig, config, "encoder")
+        if sum(given is not None for given in (vocab_size, channels, embedding)) != 1:
+            raise ValueError("give one of vocab_size, channels and embedding: what an Encoder's inputs are")
+        self.scalars = vocab_size == 0
+        if embedding is None:
+            embedding = nn.Embedding(vocab_size, config.dim) if vocab_size else nn.Linear(channels or 1, config.dim)
+        self.embedding = embedding
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
-        self.positions = build_positions(config, max_length + int(cls_token))
+        longest = None if max_length is None else max_length + int(cls_token)
+        self.positions = build_positions(config, longest)
         self.dropout = nn.Dropout(config.dropout)
         self.checkpointing = config.activation_checkpointing
         self.official = config.compat == "official"
         block = OfficialBlock if self.official else Block
-        self.blocks = nn.ModuleList(block(config, max_length + int(cls_token)) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(block(config, longest) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim, eps=1e-6 if self.official else 1e-5)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Encodes a batch.
 
         Args:
-            tokens: (batch, length) int64, or float32 scalars.
-            mask: (batch, length) bool, True for tokens, False for the padding behind them; None: no padding.
+            inputs: Token ids (batch, length) int64, scalars (batch, length), features (batch, length, channels), or
+                what the embedding takes.
+            mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
 
         Returns:
-            States (batch, length, channels) and their mask; one longer in front when there is a CLS token. With
-            `compat: official` there is no mask: padding is pooled, too.
+            States (batch, length, config.dim) and their mask; one longer in front when there is a CLS token. With
+            `compat: official` there is no mask, because the released code pools the padding, too.
         """
-        x = self.embedding(tokens if isinstance(self.embedding, nn.Embedding) else tokens[..., None])
+        x = self.embedding(inputs[..., None] if self.scalars else inputs)
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
             if mask is not None:

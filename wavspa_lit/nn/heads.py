@@ -1,9 +1,11 @@
 """What turns encoder states into predictions."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+
+from wavspa_lit.choices import check
 
 Pooling = Literal["cls", "first", "ends", "mean", "max"]
 Interaction = Literal["concat", "nli"]
@@ -20,7 +22,11 @@ def pool(x: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
 
     Returns:
         (batch, channels).
+
+    Raises:
+        ValueError: If `how` is not known.
     """
+    check("pooling", how, get_args(Pooling))
     if how in ("cls", "first"):
         return x[:, 0]
     if how == "ends":
@@ -38,6 +44,7 @@ class ClassificationHead(nn.Module):
 
     def __init__(self, dim: int, hidden: int, num_classes: int, pooling: Pooling) -> None:
         super().__init__()
+        check("pooling", pooling, get_args(Pooling))
         self.pooling: Pooling = pooling
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
 
@@ -69,7 +76,9 @@ class MatchingHead(nn.Module):
         second_layer: bool = False,
     ) -> None:
         super().__init__()
+        check("pooling", pooling, get_args(Pooling))
         self.pooling: Pooling = pooling
+        check("interaction", interaction, get_args(Interaction))
         self.interaction: Interaction = interaction
         layers = [nn.Linear((4 if interaction == "nli" else 2) * dim, hidden), nn.ReLU()]
         if second_layer:

@@ -1,6 +1,7 @@
 """The block of the released WavSpA code, for rebuilding published settings."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,19 +9,20 @@ from torch import Tensor, nn
 from wavspa_lit.attention import build_attention
 from wavspa_lit.nn.bands import SeparateBands
 from wavspa_lit.nn.config import EncoderConfig
+from wavspa_lit.nn.layer import SpaceAttention
 
 
 def official(config: EncoderConfig) -> EncoderConfig:
     """The description with the released code's boundary rule, filter derivation and projection biases."""
-    wavelet = replace(config.wavelet, mode="official", compat="official")
+    released: dict[str, Any] = dict.fromkeys({"mode", "compat"} - config.wavelet.unread(), "official")
     return replace(
         config,
-        wavelet=wavelet,
+        wavelet=replace(config.wavelet, **released),
         attention=replace(config.attention, bias=config.attention.kind in ("linear", "linformer")),
     )
 
 
-class OfficialBlock(nn.Module):
+class OfficialBlock(SpaceAttention):
     """`zero the padding → norm → wavedec → attention on each band → waverec → residual → MLP → residual`.
 
     Unlike in `Block` there is no norm before the MLP, and no mask inside: padding takes part in the transform and in
@@ -29,20 +31,18 @@ class OfficialBlock(nn.Module):
 
     Args:
         config: The encoder's description.
-        max_length: Longest input.
+        max_length: Longest input, for Linformer.
     """
 
-    def __init__(self, config: EncoderConfig, max_length: int) -> None:
-        super().__init__()
+    def __init__(self, config: EncoderConfig, max_length: int | None = None) -> None:
         config = official(config)
-        self.space = config.build_space()
+        space, positions = config.build_space(), config.attention_positions
         # Linformer has a projection for the longest input, of which a band uses the front.
-        self.attentions = SeparateBands(
-            build_attention(
-                config.attention, config.dim, max_length=max_length, positions=config.positions, stride=stride
-            )
-            for stride in self.space.strides
+        attentions = SeparateBands(
+            build_attention(config.attention, config.dim, max_length=max_length, positions=positions, stride=stride)
+            for stride in space.strides
         )
+        super().__init__(space, attentions)
         self.attention_norm = nn.LayerNorm(config.dim, eps=1e-6)
         self.mlp = nn.Sequential(
             nn.Linear(config.dim, config.mlp_dim),
@@ -57,6 +57,5 @@ class OfficialBlock(nn.Module):
         """Maps x (batch, length, channels), with mask (batch, length) True for tokens, to the same shape."""
         if mask is not None:
             x = torch.where(mask[..., None], x, 0.0)
-        bands = self.space.analyse(self.attention_norm(x), None)
-        x = x + self.space.synthesise(self.attentions(bands), x.shape[1], None)
+        x = x + super().forward(self.attention_norm(x))
         return x + self.mlp(self.dropout(x))

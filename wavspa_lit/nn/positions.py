@@ -88,10 +88,14 @@ class RandomizedPositions(nn.Module):
             )
 
 
-def build_positions(config: EncoderConfig, max_length: int) -> nn.Module:
-    """Builds what is added to the embeddings; training sees at most `max_length` tokens."""
+def build_positions(config: EncoderConfig, max_length: int | None) -> nn.Module:
+    """Builds what is added to the embeddings; training sees at most `max_length` tokens, if that is known."""
     if config.positions == "sinusoidal":
         return SinusoidalPositions()
     if config.positions == "learned":
+        if max_length is None:
+            raise ValueError("positions learned have a vector for each position; give max_length, the longest input")
         return LearnedPositions(max_length, config.dim)
-    return RandomizedPositions(config.max_position, max_length) if config.positions == "randomized" else NoPositions()
+    if config.positions == "randomized":
+        return RandomizedPositions(config.max_position, max_length or 0)
+    return NoPositions()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from wavspa_lit.choices import check_fields, warn_unread
+
 Schedule = Literal["constant", "linear", "cosine", "rsqrt", "cosine_cycles"]
 
 
@@ -30,6 +32,7 @@ class OptimizerConfig:
     """cosine_cycles: steps in which the learning rate falls to 0, to start again at its peak."""
 
     def __post_init__(self) -> None:
+        check_fields(self, "optimizer")
         if self.lr <= 0:
             raise ValueError(f"optimizer.lr must be positive, got {self.lr}")
         if self.weight_decay < 0:
@@ -38,3 +41,6 @@ class OptimizerConfig:
             raise ValueError(f"optimizer.warmup_steps must not be negative, got {self.warmup_steps}")
         if self.cycle_steps < 1:
             raise ValueError(f"optimizer.cycle_steps must be at least 1, got {self.cycle_steps}")
+        unread = set() if self.schedule in ("linear", "cosine") else {"total_steps"}
+        unread |= set() if self.schedule == "cosine_cycles" else {"cycle_steps"}
+        warn_unread(self, "optimizer", unread, f"optimizer.schedule {self.schedule}")

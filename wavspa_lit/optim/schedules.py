@@ -1,7 +1,9 @@
 """Learning-rate schedules as pure functions of the step."""
 
 import math
+from typing import get_args
 
+from wavspa_lit.choices import check
 from wavspa_lit.optim.config import Schedule
 
 
@@ -11,7 +13,11 @@ def schedule_factor(step: int, kind: Schedule, warmup: int, total: int, cycle: i
     `rsqrt` and `cosine_cycles` are the schedules of the Long Range Arena's code, whose first step has a learning rate
     of 0: with r = min(1, step / warmup), r / sqrt(max(step, warmup)), and r (1 + cos(π frac((step - warmup) / cycle)))
     / 2. The others rise linearly to 1 and then stay (`constant`) or fall to 0 at `total` (`linear`, `cosine`).
+
+    Raises:
+        ValueError: If the schedule is not known.
     """
+    check("schedule", kind, get_args(Schedule))
     if kind in ("rsqrt", "cosine_cycles"):
         rise = min(1.0, step / warmup) if warmup else 1.0
         if kind == "rsqrt":

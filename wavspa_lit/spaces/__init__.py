@@ -6,4 +6,11 @@ from wavspa_lit.spaces.fourier import FourierSpace
 from wavspa_lit.spaces.token import TokenSpace
 from wavspa_lit.spaces.wavelet import WaveletSpace
 
-__all__ = ["Band", "FNetSpace", "FourierSpace", "Space", "TokenSpace", "WaveletSpace", "concatenate"]
+SPACES: dict[str, type[Space]] = {
+    "wavelet": WaveletSpace,
+    "token": TokenSpace,
+    "fourier": FourierSpace,
+    "fnet": FNetSpace,
+}
+
+__all__ = ["SPACES", "Band", "FNetSpace", "FourierSpace", "Space", "TokenSpace", "WaveletSpace", "concatenate"]

@@ -21,19 +21,19 @@ class WaveletSpace(Space):
     With packets, 2 ** J bands of equal width.
 
     Args:
-        config: Filters, level and boundary mode.
+        wavelet: Filters, level and boundary mode.
         dim: Channels.
         heads: Attention heads, for filters shared within a head.
-        backward: Transform back to tokens. Otherwise the coefficients, one band behind the other, stand in for the
-            tokens, for comparison: position t gets the t-th coefficient of its row. Rows that are not divisible by
-            2 ** level have up to a few coefficients more than tokens, and the last are cut off.
+        synthesis: Transform back to tokens. If False, the coefficients stand in for the tokens, for comparison: the
+            bands are put one after another, and position t gets the t-th coefficient of its row. Rows whose length
+            2 ** level does not divide have a few coefficients more than tokens, and the last of them are cut off.
     """
 
-    def __init__(self, config: WaveletConfig, dim: int, heads: int = 1, *, backward: bool = True) -> None:
+    def __init__(self, wavelet: WaveletConfig, dim: int, heads: int = 1, *, synthesis: bool = True) -> None:
         super().__init__()
-        self.backward = backward
-        self.level, self.mode, self.packets = config.level, config.mode, config.packets
-        self.bank = build_wavelet(config, dim, heads)
+        self.synthesis = synthesis
+        self.level, self.mode, self.packets = wavelet.level, wavelet.mode, wavelet.packets
+        self.bank = build_wavelet(wavelet, dim, heads)
         if self.packets:
             self.strides = [2**self.level] * 2**self.level
         else:
@@ -46,7 +46,8 @@ class WaveletSpace(Space):
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`; masks follow from the filters' support."""
         if torch.is_autocast_enabled(x.device.type):
-            # The attention's projections would do it to twice as many tensors; the transforms accumulate in float32.
+            # Cast here, because the attention would otherwise cast each band by itself, which costs a second pass over
+            # the coefficients. Nothing is lost, because the transforms accumulate in float32.
             x = x.to(torch.get_autocast_dtype(x.device.type))
         transform = wavelet_packet if self.packets else wavedec
         bands = transform(x, self.bank, self.level, self.mode, mask=mask)
@@ -55,7 +56,7 @@ class WaveletSpace(Space):
 
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         """See `Space.synthesise`."""
-        if not self.backward:
+        if not self.synthesis:
             return self._in_a_row(bands, length, mask)
         transform = wavelet_packet_inverse if self.packets else waverec
         return transform(bands, self.bank, length, self.mode, mask=mask)

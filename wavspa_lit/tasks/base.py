@@ -3,8 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
-from typing import Any, TypeVar, cast
+from dataclasses import asdict
+from typing import Any, cast
 
 import torch
 from lightning import LightningModule
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
+from wavspa_lit.choices import from_plain
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
 from wavspa_lit.tasks.metrics import IGNORED, Scores
@@ -21,19 +22,6 @@ from wavspa_lit.tasks.transfer import CheckpointError
 from wavspa_lit.wavelets import FilterBank
 
 Batch = dict[str, Tensor]
-Config = TypeVar("Config")
-
-
-def as_config(kind: type[Config], value: Config | Mapping[str, Any]) -> Config:
-    """Builds a config dataclass, with its nested ones, from plain data; a config passes through."""
-    if not isinstance(value, Mapping):
-        return value
-    plain = dict(value)
-    for field in fields(kind):  # type: ignore[arg-type]
-        nested = field.default_factory
-        if field.name in plain and isinstance(nested, type) and is_dataclass(nested):
-            plain[field.name] = as_config(nested, plain[field.name])
-    return kind(**plain)
 
 
 def differences(before: Any, now: Any, name: str) -> list[str]:
@@ -70,8 +58,8 @@ class Task(LightningModule, ABC):
         **hyperparameters: Any,
     ) -> None:
         super().__init__()
-        self.encoder_config = as_config(EncoderConfig, encoder)
-        self.optimizer_config = as_config(OptimizerConfig, optimizer)
+        self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
+        self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
         # Plain data only, so that checkpoints load with weights_only=True and rebuild this module anywhere.
         self.save_hyperparameters(
             {

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from wavspa_lit.choices import check
+
 Compat = Literal["none", "official"]
 """`official` reproduces what the released code computes where that differs from what it means to compute."""
 
 
 def known_compat(compat: Compat) -> Compat:
     """The argument, or a ValueError if it is no `Compat`."""
-    if compat not in get_args(Compat):
-        raise ValueError(f"unknown compat {compat!r}; known: {', '.join(get_args(Compat))}")
+    check("compat", compat, get_args(Compat))
     return compat
 
 

@@ -1,17 +1,24 @@
 """Plain-data description of a wavelet, and its builder."""
 
-import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal
 
 from torch import nn
 
-from wavspa_lit.wavelets.bank import AdaptiveBank, Compat, FixedBank, find_wavelet, orthogonal_low_pass
+from wavspa_lit.choices import build, check_fields, find_class, settings_of, warn_unread
+from wavspa_lit.wavelets.bank import AdaptiveBank, Compat, FilterBank, FixedBank, find_wavelet, orthogonal_low_pass
 from wavspa_lit.wavelets.boundary import Mode
-from wavspa_lit.wavelets.lifting import AdaptiveLifting, LiftingScheme
+from wavspa_lit.wavelets.lifting import AdaptiveLifting, Lifting, LiftingScheme
 from wavspa_lit.wavelets.orthogonal import OrthogonalBank
 
-Kind = Literal["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"]
+WAVELETS: dict[str, type[nn.Module]] = {
+    "fixed": FixedBank,
+    "adaptive": AdaptiveBank,
+    "orthogonal": OrthogonalBank,
+    "lifting": LiftingScheme,
+    "adaptive_lifting": AdaptiveLifting,
+}
 Sharing = Literal["channel", "head", "all"]
 
 
@@ -19,9 +26,10 @@ Sharing = Literal["channel", "head", "all"]
 class WaveletConfig:
     """The transform of the wavelet space."""
 
-    kind: Kind = "adaptive"
+    kind: Literal["fixed", "adaptive", "orthogonal", "lifting", "adaptive_lifting"] | str = "adaptive"
     """fixed: a pywt wavelet; adaptive: free filters; orthogonal: lattice angles; lifting: LeGall 5/3; adaptive_lifting:
-    learned predict and update."""
+    learned predict and update; or the import path of a FilterBank or Lifting of your own, whose `from_wavelet` (or else
+    constructor) reads any of name, channels, tied, low_pass, random_angles and compat."""
     name: str = "db8"
     """pywt wavelet that the filters are, or start from; for adaptive_lifting it gives the number of taps."""
     level: int = 1
@@ -46,10 +54,7 @@ class WaveletConfig:
     """official: compute what the released code computes, which reverses the channels of the low-pass."""
 
     def __post_init__(self) -> None:
-        for field, choices in {"kind": Kind, "mode": Mode, "sharing": Sharing, "compat": Compat}.items():
-            if getattr(self, field) not in get_args(choices):
-                known = ", ".join(get_args(choices))
-                raise ValueError(f"unknown wavelet.{field} {getattr(self, field)!r}; known: {known}")
+        check_fields(self, "wavelet")
         if self.level < 0:
             raise ValueError(f"wavelet.level must not be negative, got {self.level}")
         if self.penalty < 0:
@@ -58,6 +63,27 @@ class WaveletConfig:
             orthogonal_low_pass(self.name)
         else:
             find_wavelet(self.name)
+        warn_unread(self, "wavelet", self.unread(), f"wavelet.kind {self.kind}")
+
+    def unread(self) -> set[str]:
+        """The settings that filters of this kind do not read."""
+        kind = wavelet_class(self.kind)
+        read = settings_of(constructor(kind)) | ({"mode"} if issubclass(kind, FilterBank) else set())
+        if "channels" in read:
+            read |= {"sharing", "per_level"}
+        if issubclass(kind, FilterBank) and not issubclass(kind, FixedBank | OrthogonalBank):
+            read |= {"penalty"}
+        return {field.name for field in fields(self)} - read - {"kind", "level", "packets"}
+
+
+def wavelet_class(kind: str) -> type[nn.Module]:
+    """The class of the filters of that kind, or of that import path; ValueError if there is none."""
+    return find_class("wavelet.kind", kind, WAVELETS, FilterBank | Lifting)
+
+
+def constructor(kind: type[nn.Module]) -> Callable[..., nn.Module]:
+    """What builds filters from the settings of a config: `from_wavelet` where a class has it."""
+    return getattr(kind, "from_wavelet", kind)
 
 
 def build_wavelet(config: WaveletConfig, channels: int, heads: int = 1) -> nn.Module:
@@ -65,27 +91,17 @@ def build_wavelet(config: WaveletConfig, channels: int, heads: int = 1) -> nn.Mo
 
     Returns:
         A filter bank or lifting scheme, or a ModuleList of one for each level.
+
+    Raises:
+        ValueError: If filters are to be shared within heads, and the channels cannot be split among them.
     """
     groups = {"channel": channels, "head": heads, "all": None}[config.sharing]
     if groups is not None and channels % groups:
         raise ValueError(
             f"{channels} channels cannot be shared among {heads} heads; use wavelet.sharing channel or all"
         )
-    if config.per_level and config.kind not in ("fixed", "lifting"):
-        return nn.ModuleList(_build(config, groups) for _ in range(config.level))
-    return _build(config, groups)
-
-
-def _build(config: WaveletConfig, groups: int | None) -> nn.Module:
-    if config.kind == "adaptive":
-        return AdaptiveBank.from_wavelet(config.name, groups, tied=config.tied, compat=config.compat)
-    if config.kind == "orthogonal":
-        bank = OrthogonalBank.from_wavelet(config.name, groups, low_pass=config.low_pass, compat=config.compat)
-        if config.random_angles:
-            nn.init.uniform_(bank.angles, 0.0, 2 * math.pi)
-        return bank
-    if config.kind == "lifting":
-        return LiftingScheme(compat=config.compat)
-    if config.kind == "adaptive_lifting":
-        return AdaptiveLifting(find_wavelet(config.name).dec_len, groups, compat=config.compat)
-    return FixedBank.from_wavelet(config.name)
+    make = constructor(wavelet_class(config.kind))
+    settings = {**vars(config), "channels": groups}
+    if config.per_level and "channels" in settings_of(make):
+        return nn.ModuleList(build(make, **settings) for _ in range(config.level))
+    return build(make, **settings)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.library import custom_op, triton_op, wrap_triton
 
+from wavspa_lit.choices import check
+
 try:
     from wavspa_lit.wavelets import kernels
     from wavspa_lit.wavelets.kernels import down as down_kernel
@@ -49,8 +51,7 @@ def use_fused(x: Tensor, backend: str) -> bool:
     Raises:
         ValueError: If the backend is unknown, or triton cannot serve x.
     """
-    if backend not in get_args(Backend):
-        raise ValueError(f"unknown backend {backend!r}; known: {', '.join(get_args(Backend))}")
+    check("backend", backend, get_args(Backend))
     there = x.is_cuda or INTERPRETED
     if backend == "triton":
         if not INSTALLED:

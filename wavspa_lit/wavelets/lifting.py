@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
-from wavspa_lit.wavelets.bank import Compat, known_compat, spread
+from wavspa_lit.wavelets.bank import Compat, find_wavelet, known_compat, spread
 from wavspa_lit.wavelets.boundary import extend, inside
 from wavspa_lit.wavelets.depthwise import correlate
 
@@ -86,6 +86,11 @@ class AdaptiveLifting(Lifting):
         shape = (taps,) if channels is None else (taps, channels)
         self.predictor = nn.Parameter(torch.randn(shape) * std)
         self.updater = nn.Parameter(torch.randn(shape) * std)
+
+    @classmethod
+    def from_wavelet(cls, name: str, channels: int | None = None, *, compat: Compat = "none") -> "AdaptiveLifting":
+        """As many taps as a pywt wavelet has."""
+        return cls(find_wavelet(name).dec_len, channels, compat=compat)
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.predict`."""

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavspa_lit.wavelets.bank import (
     Compat,
@@ -87,13 +87,20 @@ class OrthogonalBank(FilterBank):
         channels: int | None = None,
         *,
         low_pass: bool = False,
+        random_angles: bool = False,
         compat: Compat = "none",
         dtype: torch.dtype | None = None,
     ) -> "OrthogonalBank":
-        """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`."""
+        """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`.
+
+        With `random_angles` it starts at angles drawn from [0, 2π) instead, as many as the wavelet has.
+        """
         angles = lattice_angles(orthogonal_low_pass(name))
         angles = angles if channels is None else angles[:, None].repeat(1, channels)
-        return cls(angles, low_pass=low_pass, compat=compat, dtype=dtype)
+        bank = cls(angles, low_pass=low_pass, compat=compat, dtype=dtype)
+        if random_angles:
+            nn.init.uniform_(bank.angles, 0.0, 2 * math.pi)
+        return bank
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""

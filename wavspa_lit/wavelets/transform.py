@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from wavspa_lit import choices
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES
 from wavspa_lit.wavelets.fused import Backend
@@ -214,8 +215,7 @@ def masked(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
 
 def check_rule(mode: str, level: int = 0) -> None:
     """Raises ValueError for an unknown mode or a negative level."""
-    if mode not in MODES:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    choices.check("mode", mode, MODES)
     if level < 0:
         raise ValueError(f"level must not be negative, got {level}")
 

@@ -20,6 +20,7 @@ from wavspa_lit.callbacks import SaveRunConfig, StepMarks
 from wavspa_lit.compiler import compile_blocks
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
+from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
 from wavspa_lit.tasks import Task
@@ -59,7 +60,7 @@ class WavspaCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
-        arguments = list(sys.argv[1:] if args is None else args)
+        arguments = renamed_flags(sys.argv[1:] if args is None else args)
         run, checkpoint = _option(arguments, "--run"), _option(arguments, "--ckpt_path")
         resume = "--resume" in arguments
         if resume and checkpoint:

@@ -24,6 +24,7 @@ import wavspa_lit.callbacks
 import wavspa_lit.tasks
 from datamodules import SequenceDataModule
 from wavspa_lit.callbacks import EMA, StopEarly
+from wavspa_lit.renamed import renamed_everywhere
 from wavspa_lit.tasks import Task
 
 ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai|`weights_only` was not set")
@@ -67,6 +68,10 @@ class ArgumentParser(LightningArgumentParser):
     def _load_config_parser_mode(self, content: str, *args: Any, **kwargs: Any) -> Any:
         """Reads a config in which `${data.n}` stands for `${data.init_args.n}`, and the same for the model."""
         return super()._load_config_parser_mode(SHORT_REFERENCE.sub(r"${\1.init_args.", content), *args, **kwargs)
+
+    def _apply_actions(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
+        """Takes settings of a config that was written under their earlier names."""
+        return super()._apply_actions(renamed_everywhere(cfg), *args, **kwargs)
 
     def parse_args(self, *args: Any, **kwargs: Any) -> Any:
         """As jsonargparse does it; a reference that leads nowhere is an error like others."""

@@ -134,7 +134,7 @@ def main() -> None:
     if "--trainer.accelerator" not in extra:
         extra = ["--trainer.precision=bf16-mixed", *extra]
     with tempfile.TemporaryDirectory() as folder:
-        compiled = [] if "--trainer.accelerator" in extra else ["--compile"]
+        compiled = [] if "--trainer.accelerator" in extra else ["--speed", "compile"]
         if "speed" in arguments.tables:
             scaling(Path(folder), arguments, [*compiled, *extra])
         if "agreement" in arguments.tables:

@@ -66,9 +66,14 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self.max_length
 
     @property
-    def one_shape(self) -> bool:
-        """Whether all training batches have the same length."""
+    def few_lengths(self) -> bool:
+        """Whether `batch_lengths` is not None; known at once."""
         return False
+
+    @property
+    def batch_lengths(self) -> tuple[int, ...] | None:
+        """The lengths that batches may have, at most a dozen; None if any length may occur. May open the data."""
+        return None
 
     @property
     def padding_id(self) -> int:
@@ -90,7 +95,7 @@ class SequenceDataModule(LightningDataModule, ABC):
             self._datasets[split] = self.build_dataset(split)
         return self._datasets[split]
 
-    def _loader(self, split: Split) -> ResumableLoader:
+    def _loader(self, split: Split, *, in_order: bool = False) -> ResumableLoader:
         training = split == "train"
         return ResumableLoader(
             self.dataset(split),
@@ -100,7 +105,8 @@ class SequenceDataModule(LightningDataModule, ABC):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
             num_workers=self.num_workers,
-            bucketed=self.bucketed,
+            bucketed=self.bucketed and not in_order,
+            batch_lengths=self.batch_lengths,
         )
 
     def train_dataloader(self) -> ResumableLoader:
@@ -108,16 +114,16 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self._loader("train")
 
     def val_dataloader(self) -> ResumableLoader:
-        """Validation batches, in order, every example once."""
+        """Validation batches, every example once."""
         return self._loader("val")
 
     def test_dataloader(self) -> ResumableLoader:
-        """Test batches, in order, every example once."""
+        """Test batches, every example once."""
         return self._loader("test")
 
     def predict_dataloader(self) -> ResumableLoader:
-        """The user's own examples after `read_inputs`, otherwise the test batches."""
-        return self._loader("test")
+        """The user's own examples after `read_inputs`, otherwise the test batches; in the order of the examples."""
+        return self._loader("test", in_order=True)
 
     def read_inputs(self, path: str | Path) -> None:
         """Makes predictions be about a user's files; see `read_records`.

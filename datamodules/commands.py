@@ -106,7 +106,18 @@ def info(task: str, data: ArenaDataModule) -> int:
     if ready:
         for split in SPLITS:
             print(f"{split:>5}: {describe(data.dataset(split))}")
+        if padding := padding_of(data):
+            print(padding)
     return 0
+
+
+def padding_of(data: ArenaDataModule) -> str:
+    """How long training batches are, and how much of them is padding; empty where all examples are equally long."""
+    sampler, allowed = data.train_dataloader().sampler, data.batch_lengths
+    if sampler.lengths is None:
+        return ""
+    text = "as long as their longest sequence" if allowed is None else f"{', '.join(map(str, allowed))} tokens long"
+    return f"training batches of {data.batch_size} are {text}; {sampler.padded_share():.1%} of their tokens are padding"
 
 
 def _where(files: dict[str, Path] | None) -> str:

@@ -5,7 +5,7 @@ import signal
 import warnings
 from abc import abstractmethod
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import numpy
@@ -13,12 +13,26 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from datamodules.buckets import pad_batch, round_up
+
 IGNORED = -100
 GRACE = 60
 """Seconds that a worker process waits for the trainer to end it after SIGTERM."""
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
 """What ends a training: the trainer's business, not that of worker processes."""
 Batch = dict[str, Tensor]
+
+
+class Rounded(NamedTuple):
+    """A batch that is to be padded.
+
+    Attributes:
+        indices: (batch,) int64, which examples.
+        length: The length to which they are padded.
+    """
+
+    indices: numpy.ndarray
+    length: int
 
 
 class BatchDataset(Dataset[Batch]):
@@ -43,9 +57,12 @@ class BatchDataset(Dataset[Batch]):
         """The length of each example, (examples,), by which batches can be sorted; None: all alike, or not known."""
         return None
 
-    def __getitem__(self, indices: numpy.ndarray) -> Batch:
+    def __getitem__(self, chosen: numpy.ndarray | Rounded) -> Batch:
         """The batch of the examples at indices; -1 stands for an example whose labels are all ignored."""
-        batch = self.batch(numpy.maximum(indices, 0))
+        indices, length = chosen if isinstance(chosen, Rounded) else (chosen, None)
+        batch = self.batch(numpy.where(indices < 0, max(0, int(indices.max())), indices))
+        if length is not None:
+            batch = pad_batch(batch, length)
         filler = torch.from_numpy(indices < 0)
         if filler.any():
             batch["labels"] = batch["labels"].clone()
@@ -53,14 +70,27 @@ class BatchDataset(Dataset[Batch]):
         return batch
 
 
-class EpochBatches(Sampler[numpy.ndarray]):
-    """The batches of one rank, as arrays of indices.
+class EpochBatches(Sampler[numpy.ndarray | Rounded]):
+    """The batches of one rank, as arrays of indices, `Rounded` if batches may have certain lengths only.
 
     Training: a permutation decided by seed and epoch, full batches only (one short batch if there are fewer examples).
     Evaluation: every example once, in order; -1 fills up what is missing to give all ranks the same number.
 
-    With `lengths` (examples,), training batches hold examples of similar length: the permutation is cut into pools of
-    `POOL` global batches, each is sorted by length and cut into batches, and the batches are shuffled.
+    If bucketed, batches hold examples of similar length. Training: the permutation is cut into pools of `POOL` global
+    batches, each is sorted by length and cut into batches, and the batches are shuffled. Evaluation: the examples are
+    sorted by length.
+
+    Args:
+        count: Number of examples.
+        batch_size: Examples per batch and rank.
+        training: Shuffle and drop the last incomplete batch; otherwise every example once.
+        seed: Seed of the order.
+        rank: This process.
+        world_size: Number of processes.
+        lengths: (examples,) lengths of the examples, or None if they are not known.
+        bucketed: Put examples of similar length together, if lengths are known.
+        allowed: Increasing lengths to one of which batches are padded, all ranks of a step to the same. Evaluation
+            batches then have one size: the last is filled up with -1. If None, any length may occur.
     """
 
     POOL = 50
@@ -75,14 +105,18 @@ class EpochBatches(Sampler[numpy.ndarray]):
         rank: int,
         world_size: int,
         lengths: numpy.ndarray | None = None,
+        bucketed: bool = False,
+        allowed: tuple[int, ...] | None = None,
     ) -> None:
         self.count, self.training, self.seed, self.lengths = count, training, seed, lengths
         self.rank, self.world_size = rank, world_size
+        self.bucketed, self.allowed = bucketed and lengths is not None, allowed
         share = count // world_size if training else -(-count // world_size)
         if not share:
             raise ValueError(f"{count} examples are too few for {world_size} ranks; use fewer devices or more data")
         self.batch_size = max(1, min(batch_size, share))
         self.batches = share // self.batch_size if training else -(-share // self.batch_size)
+        self.filled = world_size * (share if allowed is None else self.batches * self.batch_size)
         self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -93,21 +127,42 @@ class EpochBatches(Sampler[numpy.ndarray]):
         """Batches of a whole epoch."""
         return self.batches
 
-    def __iter__(self) -> Iterator[numpy.ndarray]:
+    def __iter__(self) -> Iterator[numpy.ndarray | Rounded]:
         """Yields the batches from number `start` on, which then is 0 again."""
+        order = self._order()
+        first, self.start = self.start, 0
+        together = self.batch_size * self.world_size
+        for number in range(first, self.batches):
+            whole = order[number * together : (number + 1) * together]
+            mine = whole[self.rank :: self.world_size]
+            yield mine if self.lengths is None or not self._rounds else Rounded(mine, self.length_of(whole))
+
+    @property
+    def _rounds(self) -> bool:
+        return self.allowed is not None and len(self.allowed) > 1
+
+    def length_of(self, indices: numpy.ndarray) -> int:
+        """The length of a batch of the examples at indices; -1 stands for none."""
+        assert self.lengths is not None
+        return round_up(int(self.lengths[indices[indices >= 0]].max()), self.allowed or ())
+
+    def padded_share(self) -> float:
+        """The share of padding among the tokens of this epoch's batches, if the lengths are known."""
+        assert self.lengths is not None
+        chosen = [each.indices if isinstance(each, Rounded) else each for each in self]
+        valid = sum(int(self.lengths[each[each >= 0]].sum()) for each in chosen)
+        return 1.0 - valid / sum(self.length_of(each) * len(each) for each in chosen)
+
+    def _order(self) -> numpy.ndarray:
+        """All examples of this epoch, global batch after global batch; -1 where an evaluation is filled up."""
         order = numpy.arange(self.count)
         if self.training:
             generator = numpy.random.default_rng([self.seed, self.epoch])
             order = generator.permutation(self.count)
-            if self.lengths is not None:
-                order = self._bucketed(order, generator)
-        missing = -len(order) % self.world_size
-        if not self.training and missing:
-            order = numpy.concatenate((order, numpy.full(missing, -1)))
-        mine = order[self.rank :: self.world_size]
-        first, self.start = self.start, 0
-        for number in range(first, self.batches):
-            yield mine[number * self.batch_size : (number + 1) * self.batch_size]
+            return self._bucketed(order, generator) if self.bucketed else order
+        if self.bucketed:
+            order = numpy.argsort(numpy.asarray(self.lengths), kind="stable")
+        return numpy.concatenate((order, numpy.full(self.filled - len(order), -1)))
 
     def _bucketed(self, order: numpy.ndarray, generator: numpy.random.Generator) -> numpy.ndarray:
         assert self.lengths is not None
@@ -136,7 +191,9 @@ class ResumableLoader:
         rank: This process.
         world_size: Number of processes.
         num_workers: Processes that build batches; 0: none.
-        bucketed: Whether training batches hold examples of similar length, if the dataset knows lengths.
+        bucketed: Whether batches hold examples of similar length, if the dataset knows lengths. Evaluations then come
+            in the order of the lengths.
+        batch_lengths: Lengths to one of which batches are padded; if None, any length may occur.
     """
 
     def __init__(
@@ -150,6 +207,7 @@ class ResumableLoader:
         world_size: int = 1,
         num_workers: int = 0,
         bucketed: bool = False,
+        batch_lengths: tuple[int, ...] | None = None,
     ) -> None:
         self.dataset = dataset
         # Lightning looks for these two by name, and calls set_epoch of what it finds.
@@ -161,7 +219,9 @@ class ResumableLoader:
             seed=seed,
             rank=rank,
             world_size=world_size,
-            lengths=dataset.example_lengths() if bucketed and training else None,
+            lengths=dataset.example_lengths(),
+            bucketed=bucketed,
+            allowed=batch_lengths,
         )
         self._settings = {"examples": len(dataset), "stride": self.sampler.batch_size * world_size}
         self._loader = DataLoader(

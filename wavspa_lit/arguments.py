@@ -1,10 +1,10 @@
 """What the command line takes beside Lightning's own options."""
 
-from jsonargparse import ActionYesNo
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
 from wavspa_lit.callbacks import LastCheckpoint
+from wavspa_lit.speed import Speed
 from wavspa_lit.training import BEST, LAST
 
 # What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
@@ -18,12 +18,13 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="fit: go on from last.ckpt of the run.")
     parser.add_argument("--init_from", type=str | None, default=None, help="fit: checkpoint to take weights from.")
-    # A checkpoint's config may have switched these on, so that they can be switched off, too.
-    for name, text in (
-        ("compile", "Compile the encoder's blocks with torch.compile."),
-        ("cuda_graphs", "Compile, and launch each block as a CUDA graph; one shape only."),
-    ):
-        parser.add_argument(f"--{name}", action=ActionYesNo(no_prefix="no_"), default=False, help=text)
+    parser.add_argument(
+        "--speed",
+        type=Speed,
+        default="auto",
+        help="eager: as Python runs it; compile: blocks through torch.compile; graphs: compiled, and launched as CUDA "
+        "graphs, for batches of few lengths; auto: the fastest that the settings allow on a GPU, eager on a CPU.",
+    )
     parser.add_argument("--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images.")
     parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
     parser.add_argument(

@@ -10,6 +10,7 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
 from datamodules import SequenceDataModule
@@ -17,12 +18,12 @@ from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.arguments import add_arguments
 from wavspa_lit.callbacks import SaveRunConfig, StepMarks
-from wavspa_lit.compiler import compile_blocks
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
+from wavspa_lit.speed import choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 from wavspa_lit.training import as_list, build_trainer
@@ -104,8 +105,8 @@ class WavspaCLI(LightningCLI):
             parser.error(f"--length must be at least 1, got {config.length}")
         if config.trainer.val_check_interval == 0:
             parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
-        if config.cuda_graphs and (clash := _against_graphs(config)):
-            parser.error(f"--cuda_graphs {clash}")
+        if config.speed == "graphs" and (clash := _against_graphs(config)):
+            parser.error(f"--speed graphs {clash}")
         if config.resume and not config.ckpt_path:
             run = latest_run(*self._names(config))
             if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
@@ -148,13 +149,13 @@ class WavspaCLI(LightningCLI):
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
-        if config.cuda_graphs and not self.datamodule.one_shape:
+        if config.speed == "graphs" and not self.datamodule.few_lengths:
             self._parser(self.subcommand).error(
-                "--cuda_graphs records a graph for each shape of a batch, and these batches differ in length: "
-                "give --data.padding max where there is one, or --compile instead"
+                "--speed graphs records a graph for each length of a batch, and these batches may have any: "
+                "give --data.padding bucket or max where there is one, or --speed compile"
             )
-        if config.compile or config.cuda_graphs:
-            compile_blocks(self.model.encoder.blocks, graphs=config.cuda_graphs)
+        if self.speed != "eager":
+            compile_blocks(self.model.encoder.blocks, graphs=self.speed == "graphs")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer of the parsed options, with the run directory."""
@@ -162,7 +163,19 @@ class WavspaCLI(LightningCLI):
         options = {**self._get(self.config_init, "trainer"), **kwargs}
         del options["default_root_dir"]  # the run directory takes its place
         callbacks = as_list(options.pop("callbacks"))
-        if config.cuda_graphs:
+        on_gpu = torch.cuda.is_available() and config.trainer.accelerator in ("auto", "gpu", "cuda")
+        self.speed, reason = choose_speed(
+            config.speed,
+            on_gpu=on_gpu,
+            training=self.subcommand == "fit",
+            few_lengths=self.datamodule.few_lengths,
+            against_graphs=_against_graphs(config),
+        )
+        if on_gpu and options["precision"] is None and torch.cuda.is_bf16_supported(including_emulation=False):
+            options["precision"] = "bf16-mixed"
+        if on_gpu and not self.describing:
+            rank_zero_info(f"--speed {self.speed}: {reason}; --trainer.precision {options['precision'] or '32-true'}")
+        if self.speed == "graphs":
             callbacks.append(StepMarks())
         if not options["fast_dev_run"]:
             callbacks.append(SaveRunConfig(parser, config, overwrite=True))

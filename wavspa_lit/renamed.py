@@ -22,7 +22,12 @@ class Renamed(NamedTuple):
     values: Mapping[Any, Any] = {}
 
 
+SWITCHES = {"--no_compile": "--speed=eager", "--no_cuda_graphs": "--speed=eager"}
+"""Flags without a value that had another name."""
+
 TABLE = (
+    Renamed("compile", "speed", False, {True: "compile", False: "auto"}),
+    Renamed("cuda_graphs", "speed", False, {True: "graphs", False: "auto"}),
     Renamed("encoder.backward", "synthesis", True),
     Renamed("encoder.shared_bands", "bands", False, {True: "shared", False: "separate"}),
     Renamed("encoder.joint_bands", "bands", False, {True: "joint", False: "separate"}),
@@ -59,14 +64,22 @@ def renamed_flags(arguments: Sequence[str]) -> list[str]:
     """A command's arguments, `--a.b value` and `--a.b=value`, with the new names; warns with each."""
     result, index = [], 0
     while index < len(arguments):
+        if arguments[index] in SWITCHES:
+            new = SWITCHES[arguments[index]]
+            warnings.warn(f"{arguments[index]} has a new name: {new}", stacklevel=2)
+            result.append(new)
+            index += 1
+            continue
         name, equals, value = arguments[index].partition("=")
         row = next((row for row in TABLE if re.fullmatch(rf"--([\w.]+\.)?{re.escape(row.old)}", name)), None)
         index += 1
         if row is None:
             result.append(arguments[index - 1])
             continue
-        if not equals and index < len(arguments):
-            value, index = arguments[index], index + 1
+        if not equals:
+            value = "true"  # a switch, unless a value follows
+            if index < len(arguments) and not arguments[index].startswith("-"):
+                value, index = arguments[index], index + 1
         known = {str(old).lower(): new for old, new in row.values.items()}
         new = known.get(value.lower(), value)
         result.append(f"{name.removesuffix(row.old.rpartition('.')[2])}{row.new}={new}")

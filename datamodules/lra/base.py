@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy
 
 from datamodules.base import SequenceDataModule, Split
+from datamodules.buckets import choose_lengths
 from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError, MissingData
 from datamodules.inputs import Record, read_records
@@ -43,8 +44,8 @@ class ArenaDataModule(SequenceDataModule):
         protocol: holdout: a validation split that is never tested on. lra: the split of the literature, and no
             augmentation.
         augment: Change training examples in ways that keep their labels.
-        padding: batch: to the longest sequence of the batch; bucket: the same, with training batches of sequences of
-            similar length; max: to `max_length`.
+        padding: batch: to the longest sequence of the batch; bucket: batches of sequences of similar length, padded to
+            one of at most twelve lengths, which are chosen so that padding is least; max: to `max_length`.
         mirrors: Addresses of the archive that are tried before the original one.
         batch_size: Training examples per batch and rank.
         eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
@@ -89,6 +90,7 @@ class ArenaDataModule(SequenceDataModule):
         self.padding, self.mirrors = padding, tuple(mirrors)
         self.bucketed = padding == "bucket"
         self._stamps: dict[Path, dict[str, Any]] = {}
+        self._batch_lengths: tuple[int, ...] | None = None
 
     @property
     def task_name(self) -> str:
@@ -96,9 +98,19 @@ class ArenaDataModule(SequenceDataModule):
         return type(self).__name__.lower()
 
     @property
-    def one_shape(self) -> bool:
-        """See `SequenceDataModule.one_shape`."""
-        return self.padding == "max"
+    def few_lengths(self) -> bool:
+        """See `SequenceDataModule.few_lengths`."""
+        return self.padding != "batch"
+
+    @property
+    def batch_lengths(self) -> tuple[int, ...] | None:
+        """See `SequenceDataModule.batch_lengths`; with `padding: bucket` chosen from the lengths of all splits."""
+        if self.padding == "max":
+            return (self.max_length,)
+        if self.padding == "bucket" and self._batch_lengths is None:
+            lengths = [self.dataset(split).example_lengths() for split in SPLITS]
+            self._batch_lengths = choose_lengths(numpy.concatenate([each for each in lengths if each is not None]))
+        return self._batch_lengths
 
     @property
     def cache(self) -> Path:

@@ -214,9 +214,14 @@ class Lego(ReasoningDataModule):
         return CLAUSE * self.n_vars + 2
 
     @property
-    def one_shape(self) -> bool:
-        """See `SequenceDataModule.one_shape`."""
+    def few_lengths(self) -> bool:
+        """See `SequenceDataModule.few_lengths`."""
         return True
+
+    @property
+    def batch_lengths(self) -> tuple[int, ...]:
+        """See `SequenceDataModule.batch_lengths`."""
+        return (self.max_length,)
 
     @property
     def group_name(self) -> str:

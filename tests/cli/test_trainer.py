@@ -251,7 +251,7 @@ def test_ddp_copies_no_gradients_back(tiny):
 def test_compiling_changes_no_names(lego, tmp_path):
     lego("--run", "r", "--trainer.max_steps", "1")
     names = weights(tmp_path / "r" / "checkpoints" / "last.ckpt").keys()
-    cli = lego("--run", "c", "--trainer.max_steps", "0", "--trainer.num_sanity_val_steps", "0", "--compile")
+    cli = lego("--run", "c", "--trainer.max_steps", "0", "--trainer.num_sanity_val_steps", "0", "--speed", "compile")
     assert all(block._compiled_call_impl is not None for block in cli.model.encoder.blocks)
     assert cli.model.state_dict().keys() == names
 
@@ -260,7 +260,7 @@ def test_what_a_training_compiled_can_be_tested_without_a_compiler(lego, tmp_pat
     lego("--run", "r", "--trainer.max_steps", "1")
     config = tmp_path / "r" / "config.yaml"
     config.write_text(config.read_text().replace("compile: false", "compile: true"))
-    cli = run(["test", "--ckpt_path", "r/checkpoints/last.ckpt", "--no_compile"])
+    cli = run(["test", "--ckpt_path", "r/checkpoints/last.ckpt", "--speed", "eager"])
     assert all(block._compiled_call_impl is None for block in cli.model.encoder.blocks)
 
 

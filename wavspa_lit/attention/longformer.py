@@ -12,7 +12,7 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from wavspa_lit.attention.base import WeightedAttention, seeing, valid_entries
-from wavspa_lit.compiler import start_compiler
+from wavspa_lit.speed import start_compiler
 
 BLOCK = 128
 """Entries of the blocks of queries and keys that FlexAttention computes or leaves out; the kernels' own default."""

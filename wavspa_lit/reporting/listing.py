@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import get_type_hints
 
 KINDS = ("data", "tasks", "models", "configs", "runs")
 
@@ -37,6 +37,7 @@ def _tasks() -> list[str]:
 
 def _models() -> list[str]:
     from wavspa_lit.attention import AttentionConfig
+    from wavspa_lit.choices import names_of
     from wavspa_lit.nn import EncoderConfig
     from wavspa_lit.wavelets import WaveletConfig
 
@@ -48,9 +49,7 @@ def _models() -> list[str]:
     )
     lines = []
     for name, config, field in choices:
-        hint = get_type_hints(config)[field]
-        assert get_origin(hint) is Literal
-        lines.append(f"--model.{name:<24} {', '.join(get_args(hint))}")
+        lines.append(f"--model.{name:<24} {', '.join(names_of(get_type_hints(config)[field]))}")
     return lines
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.functional import pad
 
-from wavspa_lit.compiler import start_compiler
+from wavspa_lit.speed import start_compiler
 from wavspa_lit.wavelets import depthwise
 
 LOOPED = 32

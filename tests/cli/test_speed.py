@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from wavspa_lit.cli import run
-from wavspa_lit.compiler import compile_blocks
 from wavspa_lit.nn import Encoder, EncoderConfig
+from wavspa_lit.speed import compile_blocks
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -55,7 +55,7 @@ def test_graphs_compute_what_compiled_blocks_compute(encodings, settings):
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=needs_gpu)])
 def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
     """On a CPU they are compiled only."""
-    flags = ("--cuda_graphs", "--trainer.accelerator", device)
+    flags = ("--speed", "graphs", "--trainer.accelerator", device)
     lego("--run", "whole", "--trainer.max_steps", "9", *flags)
     lego("--run", "parts", "--trainer.max_steps", "5", *flags, "--model.optimizer.total_steps", "9")
     lego("--run", "parts", "--trainer.max_steps", "9", *flags, "--model.optimizer.total_steps", "9", "--resume")
@@ -64,16 +64,17 @@ def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
     )
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
     test = ["test", "--ckpt_path", "parts/checkpoints/last.ckpt", "--trainer.enable_progress_bar", "false"]
-    results = [run([*test, *more]).trainer.callback_metrics for more in (flags, flags[1:])]
+    results = [run([*test, *more]).trainer.callback_metrics for more in (flags, ("--speed", "eager", *flags[2:]))]
     assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=1e-5)
 
 
 def test_where_graphs_cannot_serve(refused, tiny, configs):
-    flags = ["fit", *tiny, "--cuda_graphs"]
+    flags = ["fit", *tiny, "--speed", "graphs"]
     assert "leave out --trainer.accumulate_grad_batches" in refused(*flags, "--trainer.accumulate_grad_batches", "2")
     assert "--trainer.strategy ddp, not fsdp" in refused(*flags, "--trainer.strategy", "fsdp")
     assert "activations that are kept" in refused(*flags, "--model.encoder.activation_checkpointing", "true")
     performer = ("--model.encoder.attention.kind", "performer", "--model.encoder.attention.redraw_interval", "9")
     assert "features that stay" in refused(*flags, *performer)
-    text = ["fit", "-c", str(configs / "text.yaml"), "--cuda_graphs", "--trainer.accelerator", "cpu"]
-    assert "give --data.padding max" in refused(*text)
+    text = ["fit", "-c", str(configs / "text.yaml"), "--speed", "graphs", "--trainer.accelerator", "cpu"]
+    text += ["--data.padding", "batch"]
+    assert "give --data.padding bucket or max" in refused(*text)

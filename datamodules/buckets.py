@@ -1,0 +1,74 @@
+"""A dozen lengths for all batches, so that graphs, kernels and attention plans are made once."""
+
+import numpy
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+BUCKETS = 12
+"""Most lengths that the batches of a data module have."""
+MULTIPLE = 8
+"""Lengths are multiples of this, because the matrix units of GPUs work on tiles."""
+FILL = {"labels": -100, "groups": -1}
+"""What padding holds where it is not 0 or False."""
+
+
+def choose_lengths(lengths: numpy.ndarray, count: int = BUCKETS) -> tuple[int, ...]:
+    """The lengths to which rounding up adds the least padding.
+
+    The choice is exact, by dynamic programming over the distinct lengths.
+
+    Args:
+        lengths: (examples,) lengths of the examples.
+        count: Most lengths to choose.
+
+    Returns:
+        Increasing multiples of `MULTIPLE`; the last one holds the longest example.
+    """
+    candidates, places = numpy.unique(-(-lengths // MULTIPLE) * MULTIPLE, return_inverse=True)
+    below = numpy.concatenate(([0], numpy.bincount(places).cumsum()))
+    # cost[j]: padded tokens of the examples up to candidate j, which is the last of those chosen so far.
+    cost, previous = candidates * below[1:], []
+    for _ in range(1, min(count, len(candidates))):
+        with_one_more = cost[:, None] + candidates * (below[1:] - below[1:, None])
+        with_one_more[numpy.tril_indices(len(candidates))] = numpy.iinfo(numpy.int64).max
+        previous.append(with_one_more.argmin(0))
+        better = with_one_more.min(0) < cost
+        previous[-1] = numpy.where(better, previous[-1], -1)
+        cost = numpy.where(better, with_one_more.min(0), cost)
+    return _path(candidates, previous)
+
+
+def _path(candidates: numpy.ndarray, previous: list[numpy.ndarray]) -> tuple[int, ...]:
+    chosen, last = [], len(candidates) - 1
+    for step in reversed(previous):
+        if step[last] >= 0:
+            chosen.append(last)
+            last = int(step[last])
+    return tuple(int(candidates[index]) for index in (last, *reversed(chosen)))
+
+
+def round_up(length: int, lengths: tuple[int, ...]) -> int:
+    """The smallest of the increasing `lengths` that is not below `length`; `length` itself if all are."""
+    return next((each for each in lengths if each >= length), length)
+
+
+def pad_batch(batch: dict[str, Tensor], length: int, padding_id: int = 0) -> dict[str, Tensor]:
+    """A batch that is padded to `length` tokens and always has a mask.
+
+    The mask is there also where nothing is masked, because graphs and compiled code are made for batches with one or
+    for batches without.
+
+    Args:
+        batch: `tokens` (batch, ..., length), perhaps a `mask`, and other tensors, of which those that have a value for
+            every token are padded, too.
+        length: Not below the batch's own.
+        padding_id: Token id of padding.
+    """
+    tokens = batch["tokens"]
+    missing, fill = length - tokens.shape[-1], {"tokens": padding_id, **FILL}
+    batch = {**batch, "mask": batch.get("mask", torch.ones(tokens.shape, dtype=torch.bool))}
+    return {
+        name: pad(value, (0, missing), value=fill.get(name, 0)) if value.shape == tokens.shape and missing else value
+        for name, value in batch.items()
+    }

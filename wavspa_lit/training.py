@@ -14,6 +14,7 @@ from wavspa_lit.callbacks import (
     AtomicCheckpointIO,
     ExtrapolationCurve,
     GradientNorm,
+    Health,
     LastCheckpoint,
     NaNGuard,
     PredictionTable,
@@ -73,7 +74,7 @@ def build_trainer(
         logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
     others = as_list(callbacks)
     ours: list[Callback] = [] if logger is False else [LearningRateMonitor(logging_interval="step")]
-    ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Throughput(), Results()]
+    ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Health(), Throughput(), Results()]
     ours += [WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
     own_bar = any(isinstance(callback, ProgressBar) for callback in others)
     if torch.cuda.is_available() and options.get("enable_progress_bar") is not False and not own_bar:

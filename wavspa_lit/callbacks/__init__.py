@@ -5,6 +5,7 @@ from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
 from wavspa_lit.callbacks.graphs import StepMarks
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
+from wavspa_lit.callbacks.health import Health
 from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
 from wavspa_lit.callbacks.predictions import PredictionTable
 from wavspa_lit.callbacks.preemption import Preemption
@@ -18,6 +19,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "ExtrapolationCurve",
     "GradientNorm",
+    "Health",
     "LastCheckpoint",
     "NaNGuard",
     "PredictionTable",

@@ -9,6 +9,23 @@ from wavspa_lit.choices import check
 
 Pooling = Literal["cls", "first", "ends", "mean", "max"]
 Interaction = Literal["concat", "nli"]
+Activation = Literal["normed_gelu", "relu"]
+
+
+class NormedGELU(nn.Module):
+    """GELU of units that are normalised to mean 0 and variance 1, for each example among its units; no parameters.
+
+    It keeps a head alive on a plateau. While there is nothing to learn from yet, Adam moves weights by as much as ever,
+    and what pooled states have in common adds up: ReLUs, and GELUs a little later, come to be far below 0 for every
+    example, where they have no gradient. Normalised units cannot all be.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps x (..., units) to the same shape."""
+        return nn.functional.gelu(nn.functional.layer_norm(x, x.shape[-1:]))
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"normed_gelu": NormedGELU, "relu": nn.ReLU}
 
 
 def pool(x: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
@@ -39,21 +56,36 @@ def pool(x: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
     return x.masked_fill(~mask[..., None], torch.finfo(x.dtype).min).amax(1)
 
 
-class ClassificationHead(nn.Module):
+class PoolingHead(nn.Module):
+    """A head with hidden layers, `mlp`."""
+
+    mlp: nn.Sequential
+
+    def set_activation(self, activation: Activation) -> None:
+        """Changes the hidden layers' activation, which has no parameters."""
+        for index, layer in enumerate(self.mlp):
+            if isinstance(layer, tuple(ACTIVATIONS.values())):
+                self.mlp[index] = ACTIVATIONS[activation]()
+
+
+class ClassificationHead(PoolingHead):
     """Pooling, one hidden layer, logits (batch, classes)."""
 
-    def __init__(self, dim: int, hidden: int, num_classes: int, pooling: Pooling) -> None:
+    def __init__(
+        self, dim: int, hidden: int, num_classes: int, pooling: Pooling, activation: Activation = "normed_gelu"
+    ) -> None:
         super().__init__()
+        check("activation", activation, ACTIVATIONS)
         check("pooling", pooling, get_args(Pooling))
         self.pooling: Pooling = pooling
-        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
+        self.mlp = nn.Sequential(nn.Linear(dim, hidden), ACTIVATIONS[activation](), nn.Linear(hidden, num_classes))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Maps states (batch, length, channels) and their mask to logits (batch, classes)."""
         return self.mlp(pool(x, mask, self.pooling))
 
 
-class MatchingHead(nn.Module):
+class MatchingHead(PoolingHead):
     """Pooling of two sequences, their interaction, hidden layer, logits (batch, classes).
 
     Args:
@@ -62,7 +94,8 @@ class MatchingHead(nn.Module):
         num_classes: Number of classes.
         pooling: What is read of each sequence.
         interaction: concat: both; nli: both, their product and their difference (the Long Range Arena's paper).
-        second_layer: Put another hidden layer of half the width behind the first, as the Long Range Arena's code does.
+        activation: Of the hidden layers.
+        second_layer: Put another hidden layer of half the width after the first, as the Long Range Arena's code does.
     """
 
     def __init__(
@@ -72,6 +105,7 @@ class MatchingHead(nn.Module):
         num_classes: int,
         pooling: Pooling,
         interaction: Interaction,
+        activation: Activation = "normed_gelu",
         *,
         second_layer: bool = False,
     ) -> None:
@@ -80,9 +114,9 @@ class MatchingHead(nn.Module):
         self.pooling: Pooling = pooling
         check("interaction", interaction, get_args(Interaction))
         self.interaction: Interaction = interaction
-        layers = [nn.Linear((4 if interaction == "nli" else 2) * dim, hidden), nn.ReLU()]
+        layers = [nn.Linear((4 if interaction == "nli" else 2) * dim, hidden), ACTIVATIONS[activation]()]
         if second_layer:
-            layers += [nn.Linear(hidden, hidden // 2), nn.ReLU()]
+            layers += [nn.Linear(hidden, hidden // 2), ACTIVATIONS[activation]()]
         self.mlp = nn.Sequential(*layers, nn.Linear(hidden // 2 if second_layer else hidden, num_classes))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

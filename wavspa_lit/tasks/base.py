@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from wavspa_lit.choices import from_plain
 from wavspa_lit.nn import Encoder, EncoderConfig
+from wavspa_lit.nn.heads import PoolingHead
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
 from wavspa_lit.tasks.metrics import IGNORED, Scores
 from wavspa_lit.tasks.transfer import CheckpointError
@@ -60,6 +61,8 @@ class Task(LightningModule, ABC):
         super().__init__()
         self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
         self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
+        if hyperparameters.get("activation", "") is None:
+            hyperparameters["activation"] = "relu" if self.encoder_config.compat == "official" else "normed_gelu"
         # Plain data only, so that checkpoints load with weights_only=True and rebuild this module anywhere.
         self.save_hyperparameters(
             {
@@ -158,6 +161,10 @@ class Task(LightningModule, ABC):
             CheckpointError: If the weights are of another model; names the settings.
         """
         saved, weights = checkpoint.get("hyper_parameters", {}), checkpoint.get("state_dict")
+        head = getattr(self, "head", None)
+        if isinstance(head, PoolingHead):  # what it does is not to be seen in the weights
+            self.hparams["activation"] = saved.get("activation", "relu")  # as it was before it could be chosen
+            head.set_activation(self.hparams["activation"])
         if weights is not None:  # FSDP has loaded them already
             own = {name: value.shape for name, value in self.state_dict().items()}
             wrong = [name for name in own | weights if name not in weights or own.get(name) != weights[name].shape]

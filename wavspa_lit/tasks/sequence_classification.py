@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from wavspa_lit.nn import ClassificationHead, EncoderConfig
-from wavspa_lit.nn.heads import Pooling
+from wavspa_lit.nn.heads import Activation, Pooling
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 
@@ -16,6 +16,8 @@ class SequenceClassification(Task):
         optimizer: AdamW and its schedule.
         pooling: What the classifier reads: the CLS token (which only `cls` adds), the first state, the sum of the
             first and the last valid one, the mean or the maximum over the valid positions.
+        activation: Of the head's hidden layer, normed_gelu or relu. If None, normed_gelu; relu with
+            `encoder.compat: official`.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.
         max_length: Longest sequence; linked to the data.
@@ -26,6 +28,7 @@ class SequenceClassification(Task):
         encoder: EncoderConfig,
         optimizer: OptimizerConfig,
         pooling: Pooling = "mean",
+        activation: Activation | None = None,
         *,
         vocab_size: int,
         num_classes: int,
@@ -39,8 +42,10 @@ class SequenceClassification(Task):
             max_length=max_length,
             cls_token=pooling == "cls",
             pooling=pooling,
+            activation=activation,
         )
-        self.head = ClassificationHead(self.encoder_config.dim, self.encoder_config.mlp_dim, num_classes, pooling)
+        config = self.encoder_config
+        self.head = ClassificationHead(config.dim, config.mlp_dim, num_classes, pooling, self.hparams["activation"])
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (batch, classes) of `tokens` (batch, length) under `mask` (batch, length), if there is one."""

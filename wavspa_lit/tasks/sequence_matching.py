@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from wavspa_lit.nn import EncoderConfig, MatchingHead
-from wavspa_lit.nn.heads import Interaction, Pooling
+from wavspa_lit.nn.heads import Activation, Interaction, Pooling
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 
@@ -17,6 +17,8 @@ class SequenceMatching(Task):
         pooling: What is read of each sequence: the CLS token (which only `cls` adds), the first state, the sum of
             the first and the last valid one, the mean or the maximum over the valid positions.
         interaction: concat: both pooled states; nli: also their product and difference.
+        activation: Of the head's hidden layers, normed_gelu or relu. If None, normed_gelu; relu with
+            `encoder.compat: official`.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.
         max_length: Longest sequence; linked to the data.
@@ -28,6 +30,7 @@ class SequenceMatching(Task):
         optimizer: OptimizerConfig,
         pooling: Pooling = "mean",
         interaction: Interaction = "nli",
+        activation: Activation | None = None,
         *,
         vocab_size: int,
         num_classes: int,
@@ -42,6 +45,7 @@ class SequenceMatching(Task):
             cls_token=pooling == "cls",
             pooling=pooling,
             interaction=interaction,
+            activation=activation,
         )
         config = self.encoder_config
         self.head = MatchingHead(
@@ -50,6 +54,7 @@ class SequenceMatching(Task):
             num_classes,
             pooling,
             interaction,
+            self.hparams["activation"],
             second_layer=config.compat == "official",
         )
 

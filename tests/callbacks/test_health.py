@@ -2,9 +2,11 @@ import warnings
 
 import pytest
 import torch
+from torch import nn
 
 from wavspa_lit.callbacks import Health
-from wavspa_lit.nn import ClassificationHead
+from wavspa_lit.nn import ClassificationHead, Encoder, EncoderConfig
+from wavspa_lit.optim import OptimizerConfig, parameter_groups
 from wavspa_lit.tasks import SequenceClassification
 from wavspa_lit.training import build_trainer
 
@@ -99,3 +101,27 @@ def test_a_checkpoint_keeps_its_activation(tmp_path, activation):
     torch.save(saved, path)
     loaded = SequenceClassification.load_from_checkpoint(path, weights_only=True)
     assert isinstance(loaded.head.mlp[1], torch.nn.ReLU) and loaded.hparams["activation"] == "relu"
+
+
+def growth_on_noise(**settings):
+    """Times by which the residual stream grows while labels are random."""
+    torch.manual_seed(0)
+    config = EncoderConfig(dim=32, layers=3, mlp_dim=64, dropout=0.0, space="token")
+    encoder, head = Encoder(config, 9, 24), ClassificationHead(32, 64, 2, "mean")
+    sizes = []
+    encoder.norm.register_forward_pre_hook(
+        lambda _, inputs: sizes.append(float(inputs[0].detach().square().mean().sqrt()))
+    )
+    optimizer = OptimizerConfig(**settings)
+    groups = parameter_groups(nn.ModuleList([encoder, head]), optimizer.weight_decay)
+    adam = torch.optim.AdamW(groups, lr=optimizer.lr, betas=(optimizer.beta1, optimizer.beta2))
+    for _ in range(500):
+        loss = nn.functional.cross_entropy(head(encoder(torch.randint(1, 9, (16, 24)))[0]), torch.randint(0, 2, (16,)))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    return sizes[-1] / sizes[0]
+
+
+def test_the_residual_stream_keeps_its_size_on_a_plateau():
+    assert growth_on_noise() < 3.0 < growth_on_noise(beta2=0.98)  # the default of earlier versions

@@ -18,8 +18,9 @@ class OptimizerConfig:
     """Decoupled weight decay; filters, angles, norms, biases and embeddings never decay."""
     beta1: float = 0.9
     """Decay rate of the first moment."""
-    beta2: float = 0.98
-    """Decay rate of the second moment."""
+    beta2: float = 0.999
+    """Decay rate of the second moment. While nothing is learned yet, a smaller one makes steps on noise larger, and the
+    residual stream grows several times as fast."""
     eps: float = 1e-8
     """Term that keeps the update finite."""
     schedule: Schedule = "cosine"

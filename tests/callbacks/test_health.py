@@ -124,4 +124,5 @@ def growth_on_noise(**settings):
 
 
 def test_the_residual_stream_keeps_its_size_on_a_plateau():
-    assert growth_on_noise() < 3.0 < growth_on_noise(beta2=0.98)  # the default of earlier versions
+    earlier = growth_on_noise(lr=4e-3, beta2=0.98)  # the default of earlier versions
+    assert growth_on_noise(lr=4e-3) < 0.7 * earlier

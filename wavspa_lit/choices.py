@@ -140,7 +140,8 @@ def find_class(what: str, name: str, known: Mapping[str, type], base: type | Uni
         base: The class, or union of classes, one of which a class that is given by its path must derive from.
 
     Raises:
-        ValueError: If there is no such class, it is of another sort, or `imports` does not allow to import its module.
+        ValueError: If there is no such class, or it is of another sort, or its module has not been imported yet and
+            `imports` does not allow it.
     """
     if name in known:
         return known[name]
@@ -152,9 +153,7 @@ def find_class(what: str, name: str, known: Mapping[str, type], base: type | Uni
     try:
         found = getattr(importlib.import_module(path), attribute)
     except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"{what} {name}: no such class ({error}); its package must be installed, or on PYTHONPATH"
-        ) from error
+        raise ValueError(f"{what} {name}: {error}; its package must be installed, or on PYTHONPATH") from None
     if not (isinstance(found, type) and issubclass(found, base)):
         bases = " or ".join(each.__name__ for each in (get_args(base) or (base,)))
         raise ValueError(f"{what} {name}: expected a class that derives from {bases}")

@@ -18,6 +18,7 @@ from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.arguments import add_arguments
 from wavspa_lit.callbacks import SaveRunConfig, StepMarks
+from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.renamed import renamed_flags
@@ -33,7 +34,7 @@ class WavspaCLI(LightningCLI):
     """LightningCLI with run directories, best and last checkpoints, and tests that need only a checkpoint."""
 
     def __init__(self, args: list[str] | None = None, *, describing: bool = False) -> None:
-        self.describing = describing
+        self.describing, self.trusting = describing, True
         jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
         super().__init__(
             Task,
@@ -85,7 +86,8 @@ class WavspaCLI(LightningCLI):
             if not config_of(checkpoint).is_file():
                 parser.error(f"--ckpt_path {checkpoint}: no config.yaml in {run_of(checkpoint)}; give one with -c")
             arguments[1:1] = ["--config", str(config_of(checkpoint))]
-        with known_classes_only(bool(checkpoint) and "--trust" not in arguments):
+        self.trusting = not checkpoint or "--trust" in arguments
+        with known_classes_only(not self.trusting):
             super().parse_arguments(parser, arguments)
 
     def _parse_ckpt_path(self) -> None:
@@ -136,7 +138,8 @@ class WavspaCLI(LightningCLI):
         """Reports what the configs refuse as errors of the command line."""
         config = self.config[self.subcommand]
         try:
-            super().instantiate_classes()
+            with imports(self.trusting):
+                super().instantiate_classes()
             if self.subcommand == "fit" and config.init_from and not config.ckpt_path:
                 print(init_from(self.model, config.init_from))
         except CheckpointError as error:

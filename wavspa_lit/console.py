@@ -54,6 +54,7 @@ def quieten() -> None:
     """Installs the filters; every other warning stays."""
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
         logging.getLogger(f"lightning.pytorch.{name}").addFilter(lambda record: not ADVERTS.search(record.getMessage()))
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # where it arose is of no use here
     for message in IRRELEVANT:
         warnings.filterwarnings("ignore", message=f"(?s).*{message}")
 

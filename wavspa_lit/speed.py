@@ -3,10 +3,12 @@
 import signal
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
+
+from wavspa_lit.choices import check
 
 Speed = Literal["auto", "eager", "compile", "graphs"]
 
@@ -29,6 +31,7 @@ def choose_speed(
     Returns:
         `eager`, `compile` or `graphs`, and the reason.
     """
+    check("speed", asked, get_args(Speed))
     if asked != "auto":
         return asked, "as asked for"
     if not on_gpu:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.attention.base import Positions
-from wavspa_lit.choices import check
+from wavspa_lit.choices import check, settings_of
 from wavspa_lit.nn.bands import Bands, build_bands
 from wavspa_lit.spaces import Space, WaveletSpace
 from wavspa_lit.wavelets import WaveletConfig
@@ -81,8 +81,9 @@ class WaveletAttention(SpaceAttention):
         **settings: Any,
     ) -> None:
         known = [{field.name for field in fields(config)} for config in (WaveletConfig, AttentionConfig)]
+        taken = settings_of(WaveletAttention) - {"space", "attentions"}
         for name in settings:
-            check("WaveletAttention has no setting", name, sorted(set.union(*known) - {"name"}))
+            check("WaveletAttention has no setting", name, sorted(taken.union(*known) - {"name"}))
         if level < 1:
             raise ValueError(f"level must be at least 1, got {level}; without a transform use SoftmaxAttention")
         of_wavelet, of_attention = ({k: v for k, v in settings.items() if k in names} for names in known)

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from lightning import LightningModule
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
-from wavspa_lit.choices import from_plain
+from wavspa_lit.choices import from_plain, imports
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.nn.heads import PoolingHead
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
+from wavspa_lit.renamed import renamed_everywhere
 from wavspa_lit.tasks.metrics import IGNORED, Scores
 from wavspa_lit.tasks.transfer import CheckpointError
 from wavspa_lit.wavelets import FilterBank
@@ -77,6 +78,12 @@ class Task(LightningModule, ABC):
         )
         self.encoder = Encoder(self.encoder_config, vocab_size, max_length, cls_token=cls_token)
         self.scores = nn.ModuleDict({split: Scores(num_classes) for split in ("val", "test")})
+
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, trust: bool = False, **kwargs: Any) -> Self:
+        """As Lightning does it; classes of other packages that a checkpoint names are imported only with `trust`."""
+        with imports(trust):
+            return super().load_from_checkpoint(*args, **kwargs)
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -160,7 +167,7 @@ class Task(LightningModule, ABC):
         Raises:
             CheckpointError: If the weights are of another model; names the settings.
         """
-        saved, weights = checkpoint.get("hyper_parameters", {}), checkpoint.get("state_dict")
+        saved, weights = renamed_everywhere(checkpoint.get("hyper_parameters", {})), checkpoint.get("state_dict")
         head = getattr(self, "head", None)
         if isinstance(head, PoolingHead):  # what it does is not to be seen in the weights
             self.hparams["activation"] = saved.get("activation", "relu")  # as it was before it could be chosen

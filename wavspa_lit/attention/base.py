@@ -68,7 +68,7 @@ class Attention(nn.Module, ABC):
         self.positions, self.stride = positions, stride
         self.qkv = nn.Linear(dim, 3 * self.heads * self.head_dim, bias=bias)
         self.output = nn.Linear(self.heads * self.head_dim, dim, bias=bias)
-        # Query, key and value are initialised as the three separate matrices that they are.
+        # Query, key and value are three matrices in one, so that each is initialised by its own size.
         for part in self.qkv.weight.chunk(3):
             nn.init.xavier_uniform_(part)
         nn.init.xavier_uniform_(self.output.weight)

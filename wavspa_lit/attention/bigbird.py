@@ -8,15 +8,16 @@ from torch.nn.functional import pad
 
 from wavspa_lit.attention.base import WeightedAttention, seeing, valid_entries
 
-PATTERN = 256  # blocks of queries after which the random draws repeat
+PATTERN = 256
+"""Blocks of queries after which the random draws repeat."""
 
 
 class BigBirdAttention(WeightedAttention):
-    """Softmax attention of blocks to themselves, their neighbours, the first blocks, and random blocks.
+    """Softmax attention of blocks of entries to themselves, their neighbours, the first blocks, and random blocks.
 
-    The random blocks differ between heads and layers. They are drawn once, with PyTorch's generator, and are part of
-    the state dict. A draw is scaled to the number of blocks that the row has, so that padding does not change it.
-    Unlike the paper's code, the last block is not global.
+    The random blocks differ between heads and layers. They are drawn once, with PyTorch's generator, and the draws are
+    part of the state dict. Each draw is taken modulo the number of blocks that a row has without its padding, so that
+    padding does not change it. Unlike in the paper's code, the last block is not global.
 
     Args:
         dim: Channels of the input and the output.
@@ -70,14 +71,16 @@ class BigBirdAttention(WeightedAttention):
             row_blocks: (batch,) int64, number of blocks that each row has.
 
         Returns:
-            Indices (batch, heads, blocks, seen), and in the same shape whether they count: a block counts once.
+            Indices (batch, heads, blocks, seen) of the blocks seen, and a bool for each that says whether it counts,
+            because a block that is drawn twice must count once.
         """
         own = torch.arange(blocks, device=row_blocks.device)[:, None]
         front = min(self.global_blocks, blocks)
         everywhere = torch.arange(front, device=own.device).expand(blocks, -1)
         window = own + torch.arange(-1, 2, device=own.device)
         near = (window >= front) & (window < blocks)
-        # Draw among the blocks that are neither global nor near: number them in a row, then skip the near ones.
+        # A draw is among the blocks that are neither global nor near. It numbers those as if they lay in a row, and is
+        # then moved past the near ones.
         rows = row_blocks[:, None, None, None]
         low, high = (own - 1).clamp(min=front), (own + 2).clamp(min=front).minimum(rows)
         skipped = (high - low).clamp(min=0)

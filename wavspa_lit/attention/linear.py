@@ -8,7 +8,7 @@ from wavspa_lit.attention.base import Attention
 
 
 class LinearAttention(Attention):
-    """Attention with the kernel φ(q)·φ(k), φ = elu + 1, summed over the keys once for all queries."""
+    """Attention with the kernel φ(q)·φ(k), φ = elu + 1; the sums over the keys are taken once, for all queries."""
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
@@ -16,19 +16,19 @@ class LinearAttention(Attention):
 
 
 def accumulable(x: Tensor) -> Tensor:
-    """Float32, or float64 for what is float64: sums over long sequences need it."""
+    """Casts to float32, unless x is float64, because sums over long sequences lose half precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def kernel_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, eps: float = 1e-30) -> Tensor:
-    """Attention with weights proportional to q·k, for non-negative features; whatever autocast says, in their dtype.
+    """Attention with weights proportional to q·k, for non-negative features; autocast does not change their dtype.
 
     Args:
-        q: Query features (batch, heads, length, features), `accumulable`.
+        q: Query features (batch, heads, length, features), in float32 or float64.
         k: Key features, likewise.
         v: Values (batch, heads, length, head_dim).
-        mask: (batch, length) bool, True for keys that count; None: all.
-        eps: Added to the normaliser, so that rows without keys stay finite.
+        mask: (batch, length) bool, True for keys that count; None: all count.
+        eps: Added to the normaliser, because it is 0 in rows without keys.
 
     Returns:
         (batch, heads, length, head_dim) in the dtype of `v`.

@@ -10,7 +10,7 @@ from wavspa_lit.errors import LengthError
 
 
 class LinformerAttention(WeightedAttention):
-    """Softmax attention over `rank` learned mixtures of the keys, the same mixtures for the values.
+    """Softmax attention over `rank` learned mixtures of the keys; the values are mixed in the same way.
 
     Shorter input uses the first rows of the projection, and padding contributes nothing.
 

@@ -52,8 +52,8 @@ class LongformerAttention(WeightedAttention):
         """See `Attention.attend`."""
         _, heads, length, width = q.shape
         dropout = self.dropout if self.training else 0.0
-        # FlexAttention has no dropout, and its kernels no double precision and no heads narrower than 16; heads wider
-        # than 128 do not fit every GPU. One block has nothing to leave out.
+        # FlexAttention has no dropout. Its kernels take neither double precision nor heads narrower than 16, and heads
+        # wider than 128 do not fit every GPU. A band of one block gains nothing, because all its blocks are computed.
         fits = dropout == 0.0 and q.dtype != torch.float64 and 16 <= width <= 128 and length > BLOCK
         there = q.is_cuda and TRITON and torch.cuda.get_device_capability(q.device) >= (8, 0)
         compiling = torch.compiler.is_compiling()
@@ -65,17 +65,30 @@ class LongformerAttention(WeightedAttention):
 
 
 def _watched() -> bool:
-    """Whether somebody sees every operation, to count it or to replace it: compiled functions would hide theirs."""
+    """Whether somebody watches every operation, to count it or to replace it.
+
+    A compiled function would hide its operations from them.
+    """
     return torch._C._len_torch_dispatch_stack() > 0 or torch._C._are_functorch_transforms_active()
 
 
 def _flex(q: Tensor, k: Tensor, v: Tensor, ends: Tensor | None, reach: int, count: int) -> Tensor:
-    """FlexAttention; ends: (batch,) int, the number of valid entries of each row; None: all are."""
+    """FlexAttention of q, k and v, each (batch, heads, length, head_dim).
+
+    Args:
+        q: Queries.
+        k: Keys.
+        v: Values.
+        ends: (batch,) int, the number of valid entries of each row; None: all are valid.
+        reach: Largest distance that is seen.
+        count: Number of global entries.
+    """
     length = q.shape[-2]
     blocks = length // BLOCK
-    if length % BLOCK:  # a branch, so that the compiler knows of whole blocks, whose kernels check no bounds
+    if length % BLOCK:  # as a branch, because for whole blocks the compiler then leaves out the checks of bounds
         blocks += 1
-    # Which blocks see which follows from their places: the mask of all entries would be as large as all scores.
+    # Which blocks see which is computed from their places, because the mask of all entries, from which PyTorch would
+    # derive it, is as large as all scores.
     block = torch.arange(blocks, device=q.device)
     front = block * BLOCK < count
     seen = ((block[:, None] - block).abs() * BLOCK < reach + BLOCK) | front[:, None] | front
@@ -83,8 +96,8 @@ def _flex(q: Tensor, k: Tensor, v: Tensor, ends: Tensor | None, reach: int, coun
 
     def visible(row: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
         near = ((i - j).abs() <= reach) | (i < count) | (j < count)
-        # One number for a row is cheaper to read than a mask of keys. Queries in the padding see all that is near,
-        # themselves at least, rather than divide by zero.
+        # Rows are given by one number each, which is cheaper to read than a mask of keys. Queries in the padding see
+        # all that is near, at least themselves, because softmax over no key is NaN.
         return near if ends is None else near & ((j < ends[row]) | (i >= ends[row]))
 
     mask = BlockMask.from_kv_blocks(
@@ -99,10 +112,14 @@ def _flex(q: Tensor, k: Tensor, v: Tensor, ends: Tensor | None, reach: int, coun
 
 @cache
 def _compiled(*constants: Any) -> Callable[..., Tensor]:
-    """`_flex`, which without compilation would hold all scores in memory.
+    """`_flex`, compiled, because without compilation it would hold all scores in memory.
 
-    The compiler gives up on functions that it compiles often. So lengths, batches and bands are variables, what has to
-    be constant gets a compilation of its own, and `fullgraph` makes giving up an error.
+    The compiler gives up on a function that it has to compile often. Therefore lengths, batches and bands are variables
+    of the compiled code, and every combination of what has to be constant has a compiled function of its own.
+    `fullgraph` makes it an error if the compiler gives up nevertheless.
+
+    Args:
+        *constants: What the code is specialised for; only their values matter, as the key of the cache.
     """
     start_compiler()
     return torch.compile(FunctionType(_flex.__code__.replace(), _flex.__globals__), dynamic=True, fullgraph=True)
@@ -111,12 +128,12 @@ def _compiled(*constants: Any) -> Callable[..., Tensor]:
 def _chunked(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, window_reach: int, count: int, dropout: float = 0.0
 ) -> Tensor:
-    """Fused attention of chunks of queries to the chunks of keys around them."""
+    """The same by fused attention of chunks of queries to the chunks of keys around them; `mask` as in `attend`."""
     length, reach = q.shape[-2], max(1, window_reach)
     count = min(count, length)
     valid = valid_entries(mask, q)
     chunks = -(-length // reach)
-    # Queries in chunks of `reach`; each sees its own chunk of keys, the one before and the one behind.
+    # Queries in chunks of `reach`; each sees its own chunk of keys, the one before and the one after.
     q_chunks = pad(q, (0, 0, 0, chunks * reach - length)).unflatten(-2, (chunks, reach))
     margin = (reach, (chunks + 1) * reach - length)
     k_chunks, v_chunks = (pad(x, (0, 0, *margin)).unfold(-2, 3 * reach, reach).transpose(-1, -2) for x in (k, v))

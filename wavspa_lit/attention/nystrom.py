@@ -9,15 +9,16 @@ from torch.nn.functional import scaled_dot_product_attention
 from wavspa_lit.attention.base import Attention, seeing, valid_entries
 
 ITERATIONS = 6
+"""Steps towards the inverse; the paper's code takes as many."""
 
 
 class NystromAttention(Attention):
     """Softmax attention through landmarks: `softmax(q k̃ᵀ) · softmax(q̃ k̃ᵀ)⁺ · softmax(q̃ kᵀ) · v`.
 
-    Landmarks q̃, k̃ are the means of segments of equal length, up to one entry, of each row without its padding; a row
-    shorter than the number of landmarks has one for each entry. A depthwise convolution of the values is added. The
-    weights have no dropout, because they are signed. All of it runs in float32, because the inverse does not survive
-    half precision.
+    The landmarks q̃ and k̃ are the means of segments of each row without its padding. The segments' lengths differ by one
+    entry at most, and a row shorter than the number of landmarks has one for each entry. A depthwise convolution of the
+    values is added. The weights have no dropout, because they are signed. All of it runs in float32, because the
+    inverse does not survive half precision.
 
     Args:
         dim: Channels of the input and the output.
@@ -57,12 +58,12 @@ def segments(valid: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Splits the valid entries of each row into segments whose lengths differ by one at most.
 
     Args:
-        valid: (batch, length) bool, True in front.
+        valid: (batch, length) bool, True for the entries, which come before the padding.
         count: Largest number of segments.
 
     Returns:
-        Which entries belong to each segment, (batch, count, length) bool; and which segments the row has, (batch,
-        count) bool: `count`, or as many as it has entries.
+        Which entries belong to each segment, (batch, count, length) bool; and which segments a row has, (batch, count)
+        bool, because a row of fewer entries than `count` has only as many segments as entries.
     """
     entries = valid.sum(-1, keepdim=True)
     own = entries.clamp(max=count)
@@ -74,7 +75,8 @@ def segments(valid: Tensor, count: int) -> tuple[Tensor, Tensor]:
 def pseudo_inverse(x: Tensor) -> Tensor:
     """The Moore-Penrose inverse of matrices (..., n, n) by `ITERATIONS` steps of the paper's third-order iteration.
 
-    The start is scaled by each matrix's own norms; the paper's code takes the largest of the whole batch.
+    The start is scaled by each matrix's own norms. The paper's code takes the largest norms of the whole batch, which
+    would make a row's result depend on the others.
     """
     norms = x.abs().sum(-1).amax(-1) * x.abs().sum(-2).amax(-1)
     inverse = x.transpose(-1, -2) / norms.clamp(min=1e-6)[..., None, None]

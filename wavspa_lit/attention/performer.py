@@ -42,7 +42,8 @@ class PerformerAttention(Attention):
             q_log, k_log = self._log_features(accumulable(q)), self._log_features(accumulable(k))
         if mask is not None:
             k_log = k_log.masked_fill(~mask[:, None, :, None], -torch.inf)
-        # Any factor shared by all keys, or by all features of a query, cancels: take out the largest before exp.
+        # A factor that all keys share, or all features of a query, cancels in the weights. The largest is taken out
+        # before exp, because that could overflow otherwise.
         largest = k_log.detach().amax((-1, -2), keepdim=True).nan_to_num(neginf=0.0)
         features_q = (q_log - q_log.detach().amax(-1, keepdim=True)).exp()
         return kernel_attention(features_q, (k_log - largest).exp(), v, mask)
@@ -74,7 +75,7 @@ class PerformerReluAttention(Attention):
 
 def orthogonal_features(features: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """Random directions (features, head_dim), orthogonal within each block of head_dim, with the norms of Gaussians."""
-    # Evenly distributed over all directions, which a bare QR decomposition is not: it prefers negative entries.
+    # `orthogonal_` is uniform over all rotations. A bare QR decomposition is not, because of its choice of signs.
     blocks = [
         nn.init.orthogonal_(torch.empty(head_dim, head_dim, device=device)) for _ in range(-(-features // head_dim))
     ]

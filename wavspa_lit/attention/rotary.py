@@ -10,10 +10,11 @@ def rotate(x: Tensor, position: Tensor, base: float = 10_000.0) -> Tensor:
     Args:
         x: (batch, heads, length, head_dim) with an even head_dim, any floating dtype.
         position: (length,) or (batch, 1, length), where the entries lie, in tokens.
-        base: Wavelength base of the angles.
+        base: The angle of channel pair i is position · base^(-2i / head_dim).
 
     Returns:
-        The rotated tensor, same shape and dtype. Dot products depend on position differences alone.
+        The rotated tensor, in the same shape and dtype. Dot products of two rotated vectors depend on the difference of
+        their positions alone.
     """
     half = x.shape[-1] // 2
     frequency = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)

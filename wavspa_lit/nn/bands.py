@@ -1,4 +1,4 @@
-"""How the bands of a space share attention: weights each, weights in common, or one call for all."""
+"""How the bands of a space share attention: separate weights, shared weights, or one attention for all."""
 
 from typing import Literal, get_args
 
@@ -22,7 +22,7 @@ class SeparateBands(nn.ModuleList):
 
 
 class SharedBands(nn.Module):
-    """Attention inside each band, with the same weights.
+    """Attention inside each band, with the same weights for all bands.
 
     Args:
         attention: Maps (x, mask, position) to the shape of x.
@@ -69,7 +69,7 @@ class JointBands(nn.Module):
 
 
 def positions(bands: list[Band], strides: list[int]) -> list[Tensor]:
-    """Where the entries of each band lie, in tokens, (entries,)."""
+    """For each band, where its entries lie, in tokens, (entries,)."""
     entries = [band.x.shape[1] for band in bands]
     return [torch.arange(n, device=bands[0].x.device) * stride for n, stride in zip(entries, strides, strict=True)]
 

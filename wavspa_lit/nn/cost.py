@@ -12,7 +12,7 @@ from wavspa_lit.nn.encoder import Encoder
 
 
 def flop_counter() -> FlopCounterMode:
-    """A counter that knows the fused attention of CPUs, too, which PyTorch's own leaves out."""
+    """A counter of operations that includes the fused attention of CPUs, which PyTorch's own leaves out."""
 
     def attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: Any, **__: Any) -> int:
         return sdpa_flop_count(query, key, value)
@@ -22,10 +22,10 @@ def flop_counter() -> FlopCounterMode:
 
 
 def forward_flops(encoder: Encoder, length: int) -> int:
-    """Operations of the matrix products and convolutions of a forward pass over one sequence.
+    """Operations of the matrix products and convolutions of a forward pass over one sequence, attention included.
 
-    Counted by torch.utils.flop_counter, 2 for a multiplication and an addition, attention included. Only shapes are
-    followed: nothing is computed, whatever the length.
+    They are counted by torch.utils.flop_counter; a multiplication and an addition count 2. Only shapes are followed and
+    nothing is computed, so that the length may be large.
 
     Raises:
         TypeError: If the encoder has an embedding of the user's own, whose inputs are not known.
@@ -38,7 +38,8 @@ def forward_flops(encoder: Encoder, length: int) -> int:
         shape.append(embedding.in_features)
     device = next(encoder.parameters()).device
     training = encoder.training
-    # What compiled modules are first called with under a counter would never be compiled (PyTorch issue 190286).
+    # Compilation is off, because a compiled module whose first call is under a counter is never compiled afterwards
+    # (PyTorch issue 190286).
     eager = torch.compiler.set_stance("force_eager")
     with eager, FakeTensorMode(allow_non_fake_inputs=True), flop_counter() as counter, torch.no_grad():
         kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
@@ -48,14 +49,15 @@ def forward_flops(encoder: Encoder, length: int) -> int:
 
 
 def training_cost(module: nn.Module, x: torch.Tensor) -> tuple[int, int]:
-    """What a forward pass in training costs; nothing is computed, so x may be large.
+    """What a forward pass in training costs. Nothing is computed, so that x may be large.
 
     Args:
         module: Maps tensors like x.
         x: A tensor without data, of the `FakeTensorMode` that is active.
 
     Returns:
-        Operations, counted as in `forward_flops`, and bytes that are kept for the backward pass, parameters left out.
+        The number of operations, as in `forward_flops`; and the number of bytes that are kept for the backward pass,
+        without the parameters.
     """
     weights = {name: x.fake_mode.from_tensor(p) for name, p in module.named_parameters()}  # type: ignore[attr-defined]
     own = {p.untyped_storage()._cdata for p in weights.values()}
@@ -68,6 +70,7 @@ def training_cost(module: nn.Module, x: torch.Tensor) -> tuple[int, int]:
         return tensor
 
     with flop_counter() as counter, torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        alive = functional_call(module.train(), weights, x)  # a freed storage could come back under the same number
+        # The result is held, because a storage that is freed could come back under the same number.
+        alive = functional_call(module.train(), weights, x)
     del alive
     return counter.get_total_flops(), sum(kept.values())

@@ -78,7 +78,7 @@ class Encoder(nn.Module):
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
             if mask is not None:
-                # The released code masks the CLS token when the first token is padding.
+                # The released code masks the CLS token if the first token is padding.
                 first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)
                 mask = torch.cat((first, mask), dim=1)
         x = self.dropout(self.positions(x, mask))

@@ -41,7 +41,7 @@ class LearnedPositions(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.02)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels) to the same shape; raises LengthError when length > max_length."""
+        """Maps x (batch, length, channels) to the same shape; LengthError if it is longer than max_length."""
         length, known = x.shape[1], self.embedding.num_embeddings
         if length > known:
             raise LengthError(
@@ -54,12 +54,12 @@ class LearnedPositions(nn.Module):
 class RandomizedPositions(nn.Module):
     """Adds `sinusoids` of a random increasing sequence, so that large positions are trained (arXiv 2305.16843).
 
-    Training draws a new subset of 0 ... max_position - 1 at every step; evaluation always uses the same one for a
-    length, so that results repeat and do not depend on padding.
+    In training, a new subset of 0 ... max_position - 1 is drawn at every step. In evaluation, sequences of one length
+    always get the same subset, so that results can be repeated and do not depend on padding.
 
     Args:
         max_position: Upper end of the positions.
-        max_length: Longest trained input; LengthError if it does not fit.
+        max_length: Longest trained input, or 0 if that is not known; LengthError if it exceeds max_position.
     """
 
     ranks: Tensor
@@ -71,7 +71,7 @@ class RandomizedPositions(nn.Module):
         self.register_buffer("ranks", ranks, persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels) to the same shape; raises LengthError when length > max_position."""
+        """Maps x (batch, length, channels) to the same shape; LengthError if it is longer than max_position."""
         length, known = x.shape[1], len(self.ranks)
         self._check(length, known)
         ranks = torch.randperm(known, device=x.device) if self.training else self.ranks

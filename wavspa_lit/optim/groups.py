@@ -8,8 +8,8 @@ from torch import nn
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Splits the trainable parameters into a group that decays and one that does not.
 
-    Only the matrices of linear maps decay. Wavelet filters and lattice angles must not: shrinking them destroys perfect
-    reconstruction; neither do norms, biases, embeddings, and positions.
+    Only the matrices of linear maps decay. Wavelet filters and lattice angles must not decay, because smaller filters
+    do not reconstruct the signal. Norms, biases, embeddings and positions do not decay either.
 
     Returns:
         Two groups for a torch optimiser, in a fixed order, each with its `weight_decay`.

@@ -8,11 +8,19 @@ from wavspa_lit.optim.config import Schedule
 
 
 def schedule_factor(step: int, kind: Schedule, warmup: int, total: int, cycle: int = 1) -> float:
-    """Factor by which the base learning rate is multiplied at optimiser step `step` (first step: 0).
+    """The factor of the learning rate at an optimiser step.
 
-    `rsqrt` and `cosine_cycles` are the schedules of the Long Range Arena's code, whose first step has a learning rate
-    of 0: with r = min(1, step / warmup), r / sqrt(max(step, warmup)), and r (1 + cos(π frac((step - warmup) / cycle)))
-    / 2. The others rise linearly to 1 and then stay (`constant`) or fall to 0 at `total` (`linear`, `cosine`).
+    `constant`, `linear` and `cosine` rise linearly to 1. Then `constant` stays there, and the others fall to 0 at
+    `total`. `rsqrt` and `cosine_cycles` are those of the Long Range Arena's code, which start at 0: with
+    r = min(1, step / warmup), `rsqrt` is r / sqrt(max(step, warmup)), and `cosine_cycles` is
+    r (1 + cos(π frac((step - warmup) / cycle))) / 2.
+
+    Args:
+        step: Number of steps taken before.
+        kind: The schedule.
+        warmup: Steps of the warm-up.
+        total: Step at which `linear` and `cosine` reach 0.
+        cycle: Steps of a cycle of `cosine_cycles`.
 
     Raises:
         ValueError: If the schedule is not known.

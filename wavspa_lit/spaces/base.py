@@ -12,7 +12,7 @@ class Band(NamedTuple):
 
     Attributes:
         x: (batch, entries, channels).
-        mask: (batch, entries) bool, True where the coefficient is valid; None: all are.
+        mask: (batch, entries) bool, True where the coefficient is valid; None: all are valid.
     """
 
     x: Tensor
@@ -38,19 +38,30 @@ class Space(nn.Module, ABC):
 
         Args:
             x: (batch, length, channels).
-            mask: (batch, length) bool, True for tokens, False for the padding behind them; None: no padding.
+            mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
         """
 
     @abstractmethod
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
-        """Maps the bands' entries, as `analyse` orders them, back to (batch, length, channels)."""
+        """Maps bands back to tokens.
+
+        Args:
+            bands: For each band of `analyse`, (batch, entries, channels).
+            length: Number of tokens.
+            mask: As for `analyse`.
+
+        Returns:
+            (batch, length, channels).
+        """
 
 
 def concatenate(bands: list[Band]) -> tuple[Band, Tensor | None]:
-    """One band of the entries of all, each row's valid ones in front, so that padding inside does not move them.
+    """Joins all bands into one, in which each row has its valid entries first.
+
+    Otherwise the padding of one band would lie before the entries of the next, and move them.
 
     Returns:
-        The band, and the order (batch, entries) into which it brought the entries; None when nothing is masked.
+        The band; and (batch, entries), where each of its entries was before it was moved, or None if nothing is masked.
     """
     x = torch.cat([band.x for band in bands], dim=1)
     masks = [band.mask for band in bands if band.mask is not None]

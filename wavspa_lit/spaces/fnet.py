@@ -10,8 +10,8 @@ from wavspa_lit.spaces.spectrum import accumulable, row_dft
 class FNetSpace(Space):
     """One band, the real part of the two-dimensional DFT over length and channels, which is not transformed back.
 
-    The transform is orthonormal, so that it neither grows nor shrinks the residual branch; the paper leaves that to the
-    norm behind its blocks. Each row is transformed at its own length.
+    The transform is orthonormal, so that it neither grows nor shrinks the residual branch. The paper's transform is
+    not, and a norm after each of its blocks makes up for that. Each row is transformed at its own length.
     """
 
     def __init__(self) -> None:
@@ -34,5 +34,5 @@ class FNetSpace(Space):
         return [Band(mixed.to(x.dtype), mask)]
 
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
-        """Returns the band: FNet has no way back."""
+        """Returns the band, because FNet does not transform back."""
         return bands[0]

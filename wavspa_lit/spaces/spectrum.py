@@ -1,7 +1,7 @@
 """Discrete Fourier transforms along the length in which every row is transformed at its own length.
 
-Padding a row with zeros and transforming at the padded length would sample its spectrum at other frequencies. FFTs run
-in float32 at least, whatever autocast says.
+A row that is padded with zeros and transformed at the padded length would be sampled at other frequencies. FFTs run in
+float32 or float64, under autocast, too.
 """
 
 import torch
@@ -9,12 +9,19 @@ from torch import Tensor
 
 
 def accumulable(x: Tensor) -> Tensor:
-    """Float32, or float64 for what is float64."""
+    """Casts to float32, unless x is float64."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def frequency_mask(mask: Tensor) -> Tensor:
-    """Which of `length // 2 + 1` frequencies each row has: (batch, length) to (batch, frequencies), both bool."""
+    """Which of `length // 2 + 1` frequencies each row has.
+
+    Args:
+        mask: (batch, length) bool, True for the samples.
+
+    Returns:
+        (batch, length // 2 + 1) bool. A row of n samples has the frequencies 0 ... n // 2.
+    """
     lengths = mask.sum(-1, keepdim=True)
     frequency = torch.arange(mask.shape[1] // 2 + 1, device=mask.device)
     return (2 * frequency <= lengths) & (lengths > 0)
@@ -25,10 +32,10 @@ def real_dft(x: Tensor, mask: Tensor | None) -> Tensor:
 
     Args:
         x: (batch, length, channels), real, float32 or float64.
-        mask: (batch, length) bool, True for the samples, False for the padding behind them; None: no padding.
+        mask: (batch, length) bool, True for the samples, False for the padding after them; None: no padding.
 
     Returns:
-        Complex (batch, length // 2 + 1, channels), 0 behind each row's highest frequency.
+        Complex (batch, length // 2 + 1, channels), 0 beyond each row's highest frequency.
     """
     if mask is None:
         return torch.fft.rfft(x, dim=1, norm="ortho")
@@ -37,12 +44,13 @@ def real_dft(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def real_dft_inverse(spectrum: Tensor, length: int, mask: Tensor | None) -> Tensor:
-    """The inverse of `real_dft`: real (batch, length, channels), 0 behind each row's end."""
+    """The inverse of `real_dft`: real (batch, length, channels), 0 after each row's end."""
     if mask is None:
         return torch.fft.irfft(spectrum, n=length, dim=1, norm="ortho")
     lengths = mask.sum(-1)
     frequency = torch.arange(spectrum.shape[1], device=spectrum.device)
-    # The other half of the spectrum is the conjugate of this one; frequencies 0 and n / 2 are in both.
+    # The other half of the spectrum is the conjugate of this one, so that this one counts twice, except for the
+    # frequencies 0 and n / 2, which are in both.
     once = (frequency == 0) | (2 * frequency == lengths[:, None])
     weight = torch.where(once, 1, 2) * frequency_mask(mask)
     return row_dft(spectrum * weight[..., None], lengths, length, inverse=True).real * mask[..., None]
@@ -55,18 +63,19 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
     `exp(πi t² / n)`, which ordinary FFTs of one size compute for all rows. Time O(length · log length).
 
     Args:
-        x: (batch, length, channels), real or complex, zero behind each row's end.
+        x: (batch, length, channels), real or complex, zero after each row's end.
         lengths: (batch,) int64, where the rows end.
         count: Number of outputs.
         inverse: Take the other sign in the exponent.
 
     Returns:
-        Complex (batch, count, channels). Outputs behind the row's own length are finite and meaningless.
+        Complex (batch, count, channels). Outputs beyond the row's own length are finite and meaningless.
     """
     terms = x.shape[1]
     n = lengths.clamp(min=1)[:, None]
     lag = torch.arange(1 - terms, count, device=x.device)
-    # Squares modulo the period 2 n are exact as integers; as floats they would lose the angle of long rows.
+    # The squares are reduced modulo the period 2 n as integers, because as floats they would be too large to tell
+    # angles apart in long rows.
     phase, length = (integers.to(x.real.dtype) for integers in (lag.square() % (2 * n), n))
     angle = phase * torch.pi / length
     chirp = torch.polar(torch.ones_like(angle), angle if inverse else -angle)[..., None]

@@ -16,9 +16,9 @@ from wavspa_lit.wavelets import (
 
 
 class WaveletSpace(Space):
-    """Bands `[approximation_J, detail_J, ..., detail_1]` of a (learnable) wavelet transform along the length.
+    """Bands `[approximation_J, detail_J, ..., detail_1]` of a wavelet transform along the length, which may train.
 
-    With packets, 2 ** J bands of equal width.
+    With packets there are 2 ** J bands of equal width instead.
 
     Args:
         wavelet: Filters, level and boundary mode.
@@ -44,7 +44,7 @@ class WaveletSpace(Space):
         return [mask.shape[1] for mask in self._masks(torch.ones(1, length, dtype=torch.bool))]
 
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
-        """See `Space.analyse`; masks follow from the filters' support."""
+        """See `Space.analyse`; a coefficient is valid if its filter touches a token."""
         if torch.is_autocast_enabled(x.device.type):
             # Cast here, because the attention would otherwise cast each band by itself, which costs a second pass over
             # the coefficients. Nothing is lost, because the transforms accumulate in float32.

@@ -35,17 +35,17 @@ class WaveletConfig:
     level: int = 1
     """Depth of the decomposition."""
     mode: Mode = "periodization"
-    """How the signal goes on beyond its ends; lifting is always periodic."""
+    """How the signal is continued beyond its ends; lifting always continues it periodically."""
     sharing: Sharing = "channel"
-    """Trainable filters for each channel, for each attention head's share of the channels, or one for all."""
+    """Which channels share trainable filters: none (channel), those of an attention head, or all."""
     per_level: bool = False
-    """Trainable filters for each level, or the same at all levels."""
+    """Whether each level has trainable filters of its own; otherwise all levels have the same."""
     random_angles: bool = False
     """orthogonal: start from random angles, as the paper's code does, with as many taps as the named wavelet."""
     low_pass: bool = False
-    """orthogonal: keep the sum of the angles at π/4, so that the low-pass stays one."""
+    """orthogonal: keep the sum of the angles at π/4, which makes the low-pass vanish at the highest frequency."""
     tied: bool = True
-    """adaptive: synthesis filters are the reversed analysis filters; otherwise they train on their own."""
+    """adaptive: the synthesis filters are the reversed analysis filters; otherwise they train by themselves."""
     penalty: float = 0.0
     """adaptive: weight of the deviation from perfect reconstruction in the training loss."""
     packets: bool = False

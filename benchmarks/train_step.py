@@ -5,8 +5,8 @@ python benchmarks/train_step.py --sizes 64,2048,128,8 --attention softmax linear
 python benchmarks/train_step.py --sizes 2,512,64,2 --eager --precision float32                          on a laptop
 
 A step is the forward pass, the backward pass and AdamW, on random tokens without padding; bfloat16 by autocast, blocks
-compiled as `wavspa fit --compile` does. "launched" is timed from Python; "GPU" is the replay of the step's CUDA graph,
-without what Python takes to launch it. Ratios are those of the medians to the first row of each size, in one run.
+compiled as `wavspa fit --speed compile` does. "launched" is timed from Python; "GPU" is the replay of the step's CUDA
+graph, without what Python takes to launch it. Ratios are those of the medians to each size's first row, in one run.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.speed import compile_blocks
+from wavspa_lit.speed import GraphedStates, compile_blocks
 from wavspa_lit.wavelets import WaveletConfig
 
 SIZES = ["64,2048,128,8", "32,4096,256,6", "4,16384,128,6", "1,65536,128,4"]
@@ -29,14 +29,13 @@ def measure(
 ) -> tuple[float, float, float]:
     """Median milliseconds of a training step, launched and on the GPU alone, and peak MiB; nan on a CPU.
 
-    With graphs of its blocks a step cannot become one of its own: then nan stands for the GPU alone.
+    With graphs of its own a step cannot become one of its own: then nan stands for the GPU alone.
     """
     device, nan = tokens.device, float("nan")
     optimizer = torch.optim.AdamW(encoder.parameters(), fused=True, capturable=device.type == "cuda")
     dtype = getattr(torch, precision)
 
     def step() -> None:
-        torch.compiler.cudagraph_mark_step_begin()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             states, _ = encoder(tokens)
             loss = states.float().square().mean()
@@ -86,7 +85,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--profile", action="store_true", help="print what takes the time of a step")
-    parser.add_argument("--cuda_graphs", action="store_true", help="launch each block as a graph, as wavspa fit does")
+    parser.add_argument("--graphs", action="store_true", help="launch the encoder as two graphs, as wavspa fit does")
     parser.add_argument("--whole", action="store_true", help="compile the encoder as one, which takes longer")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -118,11 +117,13 @@ def main() -> None:
                 if arguments.whole:
                     encoder.compile()
                 elif not arguments.eager:
-                    compile_blocks(encoder.blocks, graphs=arguments.cuda_graphs)
+                    compile_blocks(encoder.blocks, dynamic=False)
+                if arguments.graphs:
+                    GraphedStates(encoder)
                 tokens = torch.randint(256, (batch, length), device=device)
                 model = f"wavelets, level {level}, {kind}" if level else f"Transformer, {kind}"
                 try:
-                    how = (arguments.precision, arguments.repeats, arguments.profile, arguments.cuda_graphs)
+                    how = (arguments.precision, arguments.repeats, arguments.profile, arguments.graphs)
                     row = measure(encoder, tokens, *how)
                 except torch.OutOfMemoryError:
                     print(f"| {size} | {model} | out of memory | | | | | |", flush=True)

@@ -17,14 +17,14 @@ from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.arguments import add_arguments
-from wavspa_lit.callbacks import SaveRunConfig, StepMarks
+from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
-from wavspa_lit.speed import choose_speed, compile_blocks
+from wavspa_lit.speed import GraphedStates, choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 from wavspa_lit.training import as_list, build_trainer
@@ -158,7 +158,9 @@ class WavspaCLI(LightningCLI):
                 "give --data.padding bucket or max where there is one, or --speed compile"
             )
         if self.speed != "eager":
-            compile_blocks(self.model.encoder.blocks, graphs=self.speed == "graphs")
+            compile_blocks(self.model.encoder.blocks)
+        if self.speed == "graphs":
+            GraphedStates(self.model.encoder)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer of the parsed options, with the run directory."""
@@ -178,8 +180,6 @@ class WavspaCLI(LightningCLI):
             options["precision"] = "bf16-mixed"
         if on_gpu and not self.describing:
             rank_zero_info(f"--speed {self.speed}: {reason}; --trainer.precision {options['precision'] or '32-true'}")
-        if self.speed == "graphs":
-            callbacks.append(StepMarks())
         if not options["fast_dev_run"]:
             callbacks.append(SaveRunConfig(parser, config, overwrite=True))
         checkpoints = [self._get(self.config_init, name) for name in parser.callback_keys]

@@ -1,14 +1,17 @@
 """How fast a training runs: as it is, compiled, or launched as CUDA graphs."""
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wavspa_lit.choices import check
+
+if TYPE_CHECKING:
+    from wavspa_lit.nn import Encoder
 
 Speed = Literal["auto", "eager", "compile", "graphs"]
 
@@ -63,7 +66,7 @@ def start_compiler() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def compile_blocks(blocks: Iterable[nn.Module], *, graphs: bool = False, **options: Any) -> None:
+def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     """Compiles every block on its own, when it is first called: one block's code serves all.
 
     Compiling the whole encoder would take the number of blocks times as long. The code serves all lengths, because
@@ -71,18 +74,71 @@ def compile_blocks(blocks: Iterable[nn.Module], *, graphs: bool = False, **optio
 
     Args:
         blocks: Modules of one class and with the same settings; the names of their parameters stay.
-        graphs: On GPUs, record the kernels of each pass through a block as a CUDA graph and launch them at once; for
-            batches of few shapes, since each is recorded by itself. What a step has computed is overwritten when
-            `torch.compiler.cudagraph_mark_step_begin` is called before the next one.
         **options: For `torch.compile`.
     """
     start_compiler()
-    if graphs:
-        options = {"mode": "reduce-overhead", **options}
-        torch._inductor.config.triton.cudagraph_dynamic_shape_warn_limit = None  # the lengths are few
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
+    # Inductor would decide by the length which reductions to fuse, and compile again beyond it.
+    torch._inductor.config.triton.mix_order_reduction = False
     # PyTorch would cut each block in two, so that DDP can send gradients sooner. A block is small, so splitting it to
     # overlap its all-reduce gains nothing.
     torch._dynamo.config.optimize_ddp = False
     for block in blocks:
-        block.compile(**options)
+        block.compile(**{"dynamic": True, **options})
+
+
+class GraphedStates:
+    """An encoder's `states` in training as two CUDA graphs for each shape: one forth, one back.
+
+    Python launches two graphs a step instead of hundreds of kernels, for which a GPU would wait. A graph is recorded
+    when a shape first occurs. What it returns is overwritten when the same shape comes again, so that a second call
+    before the backward pass of the first runs without a graph. Gradients are overwritten as well: they cannot be
+    accumulated over batches. Without gradients, as in evaluations, nothing is recorded.
+
+    Args:
+        encoder: The encoder, whose method is replaced. Its parameters stay where they are in memory from now on.
+    """
+
+    def __init__(self, encoder: "Encoder") -> None:
+        self.encoder, self.plain = encoder, encoder.states
+        self._graphs: dict[Any, Callable[..., Tensor]] = {}
+        self._busy: set[Any] = set()
+        self._pool: Any = None
+        encoder.states = self  # type: ignore[method-assign]
+
+    def __call__(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """See `Encoder.states`."""
+        key = (inputs.shape, inputs.dtype, mask is None)
+        if not (self.encoder.training and torch.is_grad_enabled() and inputs.is_cuda) or key in self._busy:
+            return self.plain(inputs, mask)
+        arguments = (inputs,) if mask is None else (inputs, mask)
+        if key not in self._graphs:
+            self._graphs[key] = self._record(*arguments)
+        self._busy.add(key)
+        states = self._graphs[key](*arguments)
+        states.register_hook(lambda _: self._busy.discard(key))
+        return states
+
+    def _record(self, *arguments: Tensor) -> Callable[..., Tensor]:
+        if self._pool is None:
+            self._pool = torch.cuda.graph_pool_handle()
+        # Recording draws random numbers: a training that resumes records at another step, and must not see it.
+        before = torch.cuda.get_rng_state(arguments[0].device)
+        dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")
+        with torch.autocast("cuda", dtype, enabled, cache_enabled=False):
+            samples = tuple(argument.clone() for argument in arguments)
+            graph: Any = torch.cuda.make_graphed_callables(_States(self), samples, pool=self._pool)
+        torch.cuda.set_rng_state(before, arguments[0].device)
+        return graph
+
+
+class _States(nn.Module):
+    """`states` as a module, so that PyTorch finds the parameters, which it wants to know for the backward pass."""
+
+    def __init__(self, graphed: GraphedStates) -> None:
+        super().__init__()
+        self.encoder, self.plain = graphed.encoder, graphed.plain
+
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See `Encoder.states`."""
+        return self.plain(inputs, mask)

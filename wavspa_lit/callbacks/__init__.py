@@ -3,7 +3,6 @@
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
-from wavspa_lit.callbacks.graphs import StepMarks
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
 from wavspa_lit.callbacks.health import Health
 from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
@@ -26,7 +25,6 @@ __all__ = [
     "Preemption",
     "Results",
     "SaveRunConfig",
-    "StepMarks",
     "StepSeeds",
     "StopEarly",
     "Throughput",

@@ -74,17 +74,21 @@ class Encoder(nn.Module):
             States (batch, length, config.dim) and their mask; one longer in front when there is a CLS token. With
             `compat: official` there is no mask, because the released code pools the padding, too.
         """
+        if self.cls_token is not None and mask is not None:
+            # The released code masks the CLS token when the first token is padding.
+            first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)
+            mask = torch.cat((first, mask), dim=1)
+        return self.states(inputs, mask), None if self.official else mask
+
+    def states(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """The states of `forward` alone; `mask` has an entry for the CLS token, if there is one."""
         x = self.embedding(inputs[..., None] if self.scalars else inputs)
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
-            if mask is not None:
-                # The released code masks the CLS token if the first token is padding.
-                first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)
-                mask = torch.cat((first, mask), dim=1)
         x = self.dropout(self.positions(x, mask))
         for block in self.blocks:
             if self.checkpointing and self.training:
                 x = checkpoint(block, x, mask, use_reentrant=False)
             else:
                 x = block(x, mask)
-        return self.norm(x), None if self.official else mask
+        return self.norm(x)

@@ -186,6 +186,9 @@ def _unroll(kernel: str, taps: int) -> int:
 
 def _tiles(kernel: str, batch: int, count: int, channels: int, taps: int) -> tuple[int, int]:
     """Into how many tiles the length is cut, and their coefficients."""
+    if isinstance(count, torch.SymInt):  # compiled for all lengths: a choice by length would be compiled for each
+        rows = 128 if kernel == "gradient" else 32
+        return (count + rows - 1) // rows, rows
     block, warps = _shape(channels, taps)
     least = max(1, batch * warps * -(-channels // block))
     # All at once, or so many that it does not matter when the last ones run.
@@ -204,7 +207,7 @@ def _launch(
     constants: tuple[Any, ...],
 ) -> None:
     batch, count, channels, taps = size
-    if not batch * count * channels:
+    if not isinstance(count, torch.SymInt) and not batch * count * channels:
         return
     block, warps = _shape(channels, taps)
     tiles, rows = _tiles(name, *size)

@@ -218,11 +218,8 @@ class Task(LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over the parameter groups, with a schedule counted in optimiser steps."""
         config = self.optimizer_config
-        # One kernel instead of a dozen. Gradients that are scaled for float16 cannot be clipped beside it.
-        fused = self.device.type == "cuda" and self.trainer.precision != "16-mixed"
         optimizer = torch.optim.AdamW(
             parameter_groups(self, config.weight_decay),
-            fused=fused or None,
             lr=config.lr,
             betas=(config.beta1, config.beta2),
             eps=config.eps,

@@ -5,7 +5,7 @@ export OMP_WAIT_POLICY ?= passive
 # Processes that run tests, each with one thread.
 JOBS ?= 2
 
-.PHONY: help install demo test test-slow lint format tensorboard clean
+.PHONY: help install demo arena test test-slow lint format tensorboard clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -20,6 +20,9 @@ install: .venv/installed ## Create .venv and install the package with its develo
 
 demo: install ## Train AdaWavSpA and the matched Transformer on two CPU cores, resume, test, compare
 	BIN=$(BIN) bash scripts/demo.sh
+
+arena: install ## The Long Range Arena's table: every training of configs/sweeps/arena.yaml (hours on GPUs)
+	PATH="$$PWD/$(BIN):$$PATH" wavspa sweep configs/sweeps/arena.yaml
 
 test: install ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)

@@ -15,12 +15,13 @@ Train and compare Wavelet Space Attention encoders on long sequences.
   wavspa predict --ckpt_path FILE  predictions for the test split, or for files: --inputs FILE_OR_FOLDER
   wavspa describe -c CONFIG        the model as a table: bands, parameters, operations, memory
   wavspa data info|prepare|verify TASK
+  wavspa sweep FILE                many trainings from one file; --list prints their commands
   wavspa list                      tasks, models, configs, and the checkpoints of runs
 
 Every setting of a config is a flag: wavspa fit -c configs/lego.yaml --model.encoder.wavelet.kind orthogonal
 All of them: wavspa fit --help. One class: wavspa fit --model.help SequenceClassification
 """
-COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "list")
+COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "sweep", "list")
 
 
 def main() -> None:
@@ -34,6 +35,10 @@ def main() -> None:
         from datamodules.commands import run as run_data
 
         sys.exit(run_data(arguments[1:]))
+    elif arguments[0] == "sweep":
+        from wavspa_lit.sweep import run as run_sweep
+
+        sys.exit(run_sweep(arguments[1:]))
     elif arguments[0] == "list":
         from wavspa_lit.reporting.listing import KINDS
         from wavspa_lit.reporting.listing import run as run_list

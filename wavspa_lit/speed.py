@@ -104,6 +104,7 @@ class GraphedStates:
         self._graphs: dict[Any, Callable[..., Tensor]] = {}
         self._busy: set[Any] = set()
         self._pool: Any = None
+        self._nodes: list[Any] = []
         encoder.states = self  # type: ignore[method-assign]
 
     def __call__(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
@@ -122,6 +123,10 @@ class GraphedStates:
     def _record(self, *arguments: Tensor) -> Callable[..., Tensor]:
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
+            # The nodes that take up gradients belong to the stream in which they are made, and live as long as somebody
+            # keeps them. Made by the recording, whose stream is its own, they would synchronise streams at every step.
+            trained = [each for each in self.encoder.parameters() if each.requires_grad]
+            self._nodes = [torch.autograd.graph.get_gradient_edge(each).node for each in trained]
         # Recording draws random numbers: a training that resumes records at another step, and must not see it.
         before = torch.cuda.get_rng_state(arguments[0].device)
         dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# LEGO accuracy by chain position: four models that differ in the space only, three seeds each, two runs at a time.
-# usage: scripts/lego_curves.sh CONFIG FOLDER [FLAGS...]; what a run prints is in FOLDER/MODEL-seedN.log
+# Accuracy by position or length: models that differ in the space only, three seeds each, two runs at a time.
+# usage: [MODELS="transformer ada"] scripts/curves.sh CONFIG FOLDER [FLAGS...]; what a run prints is in FOLDER/MODEL-seedN.log
 set -euo pipefail
 config=$1 folder=$2
 shift 2
@@ -15,6 +15,6 @@ export -f one
 export config folder OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 mkdir -p "$folder"
 for seed in 0 1 2; do
-    for model in transformer ada ortho lift; do echo "$model $seed"; done
+    for model in ${MODELS:-transformer ada ortho lift}; do echo "$model $seed"; done
 done | xargs -P "${JOBS:-2}" -L 1 bash -c 'one "$@" '"$*" one
 python -m wavspa_lit.reporting.table "$folder"/*-seed?

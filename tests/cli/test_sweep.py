@@ -1,0 +1,79 @@
+import shlex
+
+import pytest
+import yaml
+
+from wavspa_lit.cli import run as run_command
+from wavspa_lit.sweep import expand, run
+
+PLAN = {
+    "folder": "runs/s",
+    "flags": "--trainer.max_steps 2",
+    "groups": [
+        {
+            "configs": {"lego": "lego.yaml --data.n_vars 4"},
+            "models": {"ada": "ada.yaml", "token": "transformer.yaml"},
+            "settings": {"low": "--model.optimizer.lr 1e-4"},
+            "seeds": [0, 1],
+        }
+    ],
+}
+
+
+def test_a_plan_is_all_combinations_each_with_a_directory_of_its_own():
+    trainings = expand(PLAN)
+    assert [str(each.run) for each in trainings] == [
+        *("runs/s/lego-ada-low-seed0", "runs/s/lego-ada-low-seed1"),
+        *("runs/s/lego-token-low-seed0", "runs/s/lego-token-low-seed1"),
+    ]
+    fit, test = trainings[3].commands
+    assert shlex.join(fit) == (
+        "wavspa fit -c lego.yaml -c transformer.yaml --data.n_vars 4 --trainer.max_steps 2 --model.optimizer.lr 1e-4 "
+        "--seed_everything 1 --data.seed 1 --run runs/s/lego-token-low-seed1"
+    )
+    assert test == ["wavspa", "test", "--ckpt_path", "runs/s/lego-token-low-seed1/checkpoints/best.ckpt"]
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        ({"group": []}, "'group' is not part of a sweep"),
+        ({"groups": []}, "no trainings"),
+        ({"groups": [{"models": {"a": "b"}}]}, "needs configs"),
+        ({"groups": [{"configs": {"a": "b"}, "seed": 1}]}, "'seed' is not part of a group"),
+        ({"groups": PLAN["groups"] * 2}, "occurs twice"),
+    ],
+)
+def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
+    file = tmp_path / "plan.yaml"
+    file.write_text(yaml.safe_dump(PLAN | change))
+    assert run([str(file), "--list"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_shipped_sweeps_are_commands_that_parse(configs, capsys, monkeypatch):
+    monkeypatch.chdir(configs.parent)
+    for file in sorted(configs.glob("sweeps/*.yaml")):
+        assert run([str(file), "--list"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) >= 24
+        seen = {}
+        for line in lines:
+            words = shlex.split(line.split(" && ")[0])
+            seen.setdefault((words[3], words[5]), words)  # one of each config and model
+        for words in seen.values():
+            with pytest.raises(SystemExit) as stop:
+                run_command([*words[1:], "--print_config"])
+            assert stop.value.code == 0, words
+
+
+def test_a_sweep_trains_tests_and_is_not_run_again(tiny, configs, tmp_path, capfd):
+    flags = shlex.join([*tiny[2:], "--trainer.max_epochs", "-1", "--trainer.max_steps", "2"])
+    flags += " --trainer.val_check_interval 2"
+    models = {"token": f"{configs}/model/transformer.yaml"}
+    group = {"configs": {"lego": f"{configs}/lego.yaml {flags}"}, "models": models}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"folder": "runs", "groups": [group]}))
+    assert run(["plan.yaml"]) == 0
+    assert "lego-token-seed0: tested, accuracy" in capfd.readouterr().out
+    assert run(["plan.yaml"]) == 0
+    assert "tested before" in capfd.readouterr().out

@@ -1,0 +1,159 @@
+"""`wavspa sweep FILE`: many trainings from one small file, listed for a queue or run here.
+
+A file has groups; the trainings of a group are all combinations of its configs, models, settings and seeds:
+
+    folder: runs/study
+    flags: --trainer.enable_progress_bar false            # of every training
+    groups:
+      - configs: {listops: configs/listops.yaml}          # name: a file, or a file and flags: "FILE --flag value"
+        models: {ada: configs/model/ada.yaml, transformer: configs/model/transformer.yaml}
+        settings: {low: --model.optimizer.lr 3e-4}        # name: flags; may be left out
+        seeds: [0, 1]
+
+Every training has a run directory of its own, FOLDER/CONFIG-MODEL[-SETTING]-seedN.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import queue
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+KEYS = {"configs", "models", "settings", "seeds", "flags"}
+
+
+class Training(NamedTuple):
+    """One training of a sweep.
+
+    Attributes:
+        run: Its run directory.
+        arguments: What `wavspa fit` gets, the run directory excluded.
+    """
+
+    run: Path
+    arguments: list[str]
+
+    @property
+    def state(self) -> str:
+        """`tested`, `begun` or `new`."""
+        results = self.run / "results.json"
+        if results.is_file() and "test" in json.loads(results.read_text()):
+            return "tested"
+        return "begun" if (self.run / "checkpoints" / "last.ckpt").is_file() else "new"
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The training, resumed if it has begun, and the test of its best checkpoint."""
+        resume = ["--resume"] if self.state == "begun" else []
+        fit = ["wavspa", "fit", *self.arguments, "--run", str(self.run), *resume]
+        return [fit, ["wavspa", "test", "--ckpt_path", str(self.run / "checkpoints" / "best.ckpt")]]
+
+
+def expand(plan: Mapping[str, Any]) -> list[Training]:
+    """The trainings of a plan.
+
+    Raises:
+        ValueError: For what a plan cannot hold; names it.
+    """
+    if unknown := plan.keys() - {"folder", "flags", "groups"}:
+        raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: folder, flags, groups")
+    trainings = [training for group in plan.get("groups") or () for training in _group(plan, group)]
+    runs = [training.run for training in trainings]
+    if not runs:
+        raise ValueError("no trainings: give groups with configs and models")
+    if twice := next((run for run in runs if runs.count(run) > 1), None):
+        raise ValueError(f"{twice} occurs twice; give the settings names of their own")
+    return trainings
+
+
+def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Training]:
+    if unknown := group.keys() - KEYS:
+        raise ValueError(f"{sorted(unknown)[0]!r} is not part of a group; known: {', '.join(sorted(KEYS))}")
+    axes = [(group.get(key) or {"": ""}).items() for key in ("configs", "models", "settings")]
+    for (config, file), (model, overlay), (setting, flags), seed in itertools.product(*axes, group.get("seeds", [0])):
+        if not file:
+            raise ValueError("a group needs configs: a name and a file for each")
+        names = [name for name in (config, model, setting) if name]
+        words = [shlex.split(str(text)) for text in (file, overlay)]
+        arguments = [word for first in words if first for word in ("-c", first[0])]
+        arguments += [word for first in words for word in first[1:]]
+        for text in (plan.get("flags"), group.get("flags"), flags):
+            arguments += shlex.split(text or "")
+        arguments += ["--seed_everything", str(seed), "--data.seed", str(seed)]
+        yield Training(Path(plan.get("folder", "runs")) / "-".join([*names, f"seed{seed}"]), arguments)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status: 0, 1 if a training failed, 2 for a wrong file."""
+    parser = argparse.ArgumentParser(prog="wavspa sweep", description="Many trainings from one file.")
+    parser.add_argument("file", type=Path, help="see the head of wavspa_lit/sweep.py, and configs/sweeps")
+    parser.add_argument("--list", action="store_true", help="print the commands, a training on each line, and end")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, on each GPU if there are several")
+    options = parser.parse_args(arguments)
+    try:
+        trainings = expand(yaml.safe_load(options.file.read_text()) or {})
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        sys.stderr.write(f"error: {options.file}: {' '.join(str(error).split())}\n")
+        return 2
+    if options.list:
+        for training in trainings:
+            print(" && ".join(shlex.join(command) for command in training.commands))
+        return 0
+    return 0 if _run_all(trainings, max(1, options.jobs)) else 1
+
+
+def _run_all(trainings: Sequence[Training], jobs: int) -> bool:
+    """Runs what is not tested yet, some at a time, and prints a line for each; returns whether all went well."""
+    places: queue.Queue[str | None] = queue.Queue()
+    for place in _gpus() * jobs:
+        places.put(place)
+
+    def one(training: Training) -> bool:
+        if training.state == "tested":
+            print(f"{training.run}: tested before, left as it is", flush=True)
+            return True
+        place = places.get()
+        print(f"{training.run}: {training.state}" + (f", on GPU {place}" if place is not None else ""), flush=True)
+        try:
+            return _run_one(training, place)
+        finally:
+            places.put(place)
+
+    with ThreadPoolExecutor(places.qsize()) as pool:
+        return all(list(pool.map(one, trainings)))
+
+
+def _run_one(training: Training, gpu: str | None) -> bool:
+    environment = os.environ if gpu is None else {**os.environ, "CUDA_VISIBLE_DEVICES": gpu}
+    log = training.run.with_name(f"{training.run.name}.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as stream:
+        for command in training.commands:
+            program = [sys.executable, "-m", "wavspa_lit", *command[1:]]
+            if subprocess.run(program, stdout=stream, stderr=subprocess.STDOUT, env=environment).returncode:
+                last = log.read_text(errors="replace").strip().splitlines()[-1:]
+                print(f"{training.run}: failed, see {log}: {' '.join(last)}", flush=True)
+                return False
+    accuracy = json.loads((training.run / "results.json").read_text())["test"].get("test/acc")
+    print(f"{training.run}: tested" + ("" if accuracy is None else f", accuracy {100 * accuracy:.1f} %"), flush=True)
+    return True
+
+
+def _gpus() -> list[str | None]:
+    """The GPUs that this process may use, by number; a None where there are none."""
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return list(visible.split(","))
+    try:
+        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return [None]
+    return [str(number) for number in range(found.count("GPU "))] or [None]

@@ -54,6 +54,7 @@ def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
 def test_shipped_sweeps_are_commands_that_parse(configs, capsys, monkeypatch):
     monkeypatch.chdir(configs.parent)
     for file in sorted(configs.glob("sweeps/*.yaml")):
+        capsys.readouterr()
         assert run([str(file), "--list"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) >= 24

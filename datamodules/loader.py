@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.buckets import pad_batch, round_up
+from datamodules.workers import end_with_parent
 
 IGNORED = -100
 GRACE = 60
@@ -288,7 +289,9 @@ def _outlive_signals(worker: int) -> None:
     """Leaves signals to the trainer, which ends the workers when it has finished its step and saved.
 
     Ctrl-C, `timeout` and clusters signal whole process groups; a worker that dies of that takes the trainer with it.
+    A worker whose trainer was killed ends by itself.
     """
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))

@@ -1,7 +1,10 @@
 """The console script `wavspa`; `python -m wavspa_lit` is the same. Help and errors come before heavy imports."""
 
+import os
+import select
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from wavspa_lit import __version__
 
@@ -25,8 +28,43 @@ COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "sweep", "
 
 
 def main() -> None:
-    """Runs the command of `sys.argv`."""
-    arguments = sys.argv[1:]
+    """Runs the command of `sys.argv`. It ends quietly when nobody reads its output any more, as with `| head`."""
+    _own_packages_first()
+    try:
+        try:
+            _run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        output = select.poll()
+        output.register(sys.stdout.fileno(), 0)
+        if not output.poll(0):
+            raise  # another pipe, such as one to a worker
+        # What is left would be written when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _own_packages_first() -> None:
+    """Lets no folder of the user's hide `datamodules`, which lies beside this package, or what is installed.
+
+    `python -m`, torchrun and PYTHONPATH=. search the working directory first. Worker processes inherit the order.
+    """
+    home = Path(__file__).resolve().parent.parent
+    entries = {entry: Path(entry).resolve() for entry in sys.path}
+    behind = [
+        entry
+        for entry, folder in entries.items()
+        if folder != home
+        and (folder == Path.cwd() or (folder / "datamodules").is_dir() or (folder / "datamodules.py").is_file())
+    ]
+    sys.path[:] = [entry for entry in sys.path if entry not in behind]
+    if home not in entries.values():
+        sys.path.append(str(home))
+    sys.path += behind
+
+
+def _run(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(HELP, end="")
     elif arguments[0] == "--version":

@@ -12,14 +12,17 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-import wavspa_lit.tasks  # noqa: F401  (so that its classes can be given by name alone)
+# So that classes can be given by name alone.
+import datamodules.lra
+import datamodules.reasoning  # noqa: F401
+import wavspa_lit.tasks  # noqa: F401
 from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.arguments import add_arguments
 from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
-from wavspa_lit.console import ArgumentParser, known_classes_only, quieten
+from wavspa_lit.console import ArgumentParser, ConfigFile, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
@@ -52,7 +55,10 @@ class WavspaCLI(LightningCLI):
         kwargs.setdefault("dump_header", [f"wavspa_lit=={__version__}"])
         parser = ArgumentParser(**kwargs)
         parser.add_argument(
-            "-c", "--config", action=jsonargparse.ActionConfigFile, help="Configuration file; later ones override."
+            "-c",
+            "--config",
+            action=ConfigFile,
+            help="Configuration file, or a name of `wavspa list configs`; later ones override.",
         )
         return parser
 

@@ -22,10 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 import datamodules
 import wavspa_lit.callbacks
 import wavspa_lit.tasks
-from datamodules import SequenceDataModule
 from wavspa_lit.callbacks import EMA, StopEarly
+from wavspa_lit.packaged import find_config
 from wavspa_lit.renamed import renamed_everywhere
-from wavspa_lit.tasks import Task
 
 ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai|`weights_only` was not set")
 # In a config, `${data.max_length}` means the argument of the chosen class.
@@ -101,6 +100,18 @@ class ArgumentParser(LightningArgumentParser):
         sys.exit(2)
 
 
+class ConfigFile(jsonargparse.ActionConfigFile):
+    """`-c`: a file, or the name of a config that comes with the package."""
+
+    def __call__(self, parser: Any, namespace: Any, value: Any, option_string: str | None = None) -> None:
+        """Reads the file into the namespace."""
+        try:
+            file = find_config(str(value))
+        except ValueError as error:
+            parser.error(str(error))
+        super().__call__(parser, namespace, str(file), option_string)
+
+
 @contextmanager
 def known_classes_only(active: bool) -> Iterator[None]:
     """Lets configs name classes of this project and of Lightning only: importing a module can run code."""
@@ -147,9 +158,8 @@ def _unknown_class(option: str, name: str) -> str:
     if option == "trainer.callbacks":
         names = sorted({*wavspa_lit.callbacks.__all__, *lightning.pytorch.callbacks.__all__})
     else:
-        base, folder = (SequenceDataModule, datamodules) if option == "data" else (Task, wavspa_lit.tasks)
-        kinds = [kind for kind in vars(folder).values() if isinstance(kind, type) and issubclass(kind, base)]
-        names = sorted(kind.__name__ for kind in kinds if not inspect.isabstract(kind))
+        folder = datamodules if option == "data" else wavspa_lit.tasks
+        names = [name for name in folder.__all__ if not inspect.isabstract(getattr(folder, name))]
     known = "" if option == "trainer.callbacks" else f" Known: {', '.join(names)}"
     return f"--{option} {name}: no such class{_did_you_mean(name, names)}{known}"
 
@@ -182,9 +192,8 @@ def _options() -> Iterator[str]:
     for kind in (EMA, StopEarly):
         yield from _parameters(kind, "trainer.callbacks")
     for folder, group in ((wavspa_lit.tasks, "model"), (datamodules, "data")):
-        for kind in vars(folder).values():
-            if isinstance(kind, type):
-                yield from _parameters(kind, group)
+        for name in folder.__all__:
+            yield from _parameters(getattr(folder, name), group)
 
 
 def _parameters(kind: type, prefix: str) -> Iterator[str]:

@@ -2,15 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy
-import PIL.Image
 from tqdm import tqdm
 
 from datamodules.augment import flip_both_ways
@@ -20,6 +17,8 @@ from datamodules.errors import DataError
 from datamodules.lra.pixels import PixelDataModule
 from datamodules.packed import Augment
 from datamodules.sources.pathfinder import FOLDERS, Settings, generate
+from datamodules.sources.pathfinder_release import read_images
+from datamodules.workers import start_pool
 
 COLUMNS = 11
 LABEL = 3
@@ -107,7 +106,7 @@ class Pathfinder(PixelDataModule):
         labels = numpy.array([entries[index][1] for index in kept], numpy.uint8)
         images = _open_images(folder, len(kept), self.size)
         chunks = [[paths[index] for index in kept[start : start + CHUNK]] for start in range(0, len(kept), CHUNK)]
-        loaded = _in_parallel(partial(_read_images, self.size), chunks)
+        loaded = _in_parallel(partial(read_images, self.size), chunks)
         for number, block in enumerate(tqdm(loaded, desc=files.name, total=len(chunks), unit=f" x {CHUNK} images")):
             images[CHUNK * number :][: len(block)] = block
         return {"images": images, "labels": labels}
@@ -146,7 +145,7 @@ def _in_parallel(read: Callable[[list[Path]], numpy.ndarray], chunks: list[list[
     if len(chunks) == 1:
         yield read(chunks[0])
         return
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks)), mp_context=get_context("spawn")) as pool:
+    with start_pool(min(os.cpu_count() or 1, len(chunks))) as pool:
         yield from pool.map(read, chunks)
 
 
@@ -183,17 +182,3 @@ def read_metadata(file: Path) -> list[tuple[str, int]]:
             raise DataError(f"{file}, line {number}: {row[0]}/{row[1]} lies outside the folder")
         entries.append((f"{row[0]}/{row[1]}", int(row[LABEL])))
     return entries
-
-
-def _read_images(size: int, paths: list[Path]) -> numpy.ndarray:
-    images = numpy.empty((len(paths), size, size), numpy.uint8)
-    for image, path in zip(images, paths, strict=True):
-        try:
-            with PIL.Image.open(path) as picture:
-                pixels = numpy.asarray(picture.convert("L"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{path}: not an image ({error}); extract the archive again") from error
-        if pixels.shape != image.shape:
-            raise DataError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels instead of {size} x {size}")
-        image[:] = pixels
-    return images

@@ -2,14 +2,14 @@
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy
 from tqdm import tqdm
+
+from datamodules.workers import start_pool
 
 TOKENS = ("[MIN", "[MAX", "[MED", "[SM", "]", *"0123456789")
 IDS = {token: index + 1 for index, token in enumerate(TOKENS)}
@@ -135,7 +135,7 @@ def _shards(settings: Settings, workers: int) -> Iterator[list[tuple[bytes, int]
         while True:
             yield shard(settings, number)
             number += 1
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with start_pool(workers) as pool:
         draw_shard = partial(shard, settings)
         pending = [pool.submit(draw_shard, number) for number in range(2 * workers)]
         number = len(pending)

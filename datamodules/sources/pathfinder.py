@@ -11,15 +11,15 @@ margin of it, and may touch only what the dash before it blocks.
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 
 import numpy
 import PIL.Image
 import PIL.ImageDraw
 from tqdm import tqdm
+
+from datamodules.workers import start_pool
 
 FOLDERS = {"easy": "curv_baseline", "intermediate": "curv_contour_length_9", "hard": "curv_contour_length_14"}
 """The released sets, by difficulty."""
@@ -301,5 +301,5 @@ def _in_order(settings: Settings, starts: range, stops: list[int], workers: int)
     if workers <= 1 or len(starts) == 1:
         yield from map(partial(shard, settings), starts, stops)
         return
-    with ProcessPoolExecutor(min(workers, len(starts)), mp_context=get_context("spawn")) as pool:
+    with start_pool(min(workers, len(starts))) as pool:
         yield from pool.map(partial(shard, settings), starts, stops)

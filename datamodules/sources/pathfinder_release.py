@@ -1,17 +1,17 @@
-"""Writes generated Pathfinder images like the release: PNG files in folders, and a metadata file per folder."""
+"""Pathfinder images as in the release: PNG files in folders, and a metadata file per folder."""
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
+import numpy
 import PIL.Image
 from tqdm import tqdm
 
 from datamodules.errors import DataError
 from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw
+from datamodules.workers import start_pool
 
 MARK = "generated.json"
 """Tells written folders from the release."""
@@ -38,7 +38,7 @@ def write(settings: Settings, folder: Path, count: int, workers: int = 1) -> Non
             for shard in missing:
                 progress.update(work(shard))
             return
-        with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
+        with start_pool(min(workers, len(missing))) as pool:
             for written in pool.map(work, missing):
                 progress.update(written)
 
@@ -64,3 +64,22 @@ def _write_shard(settings: Settings, folder: Path, shard: tuple[int, int, int]) 
     partial_file.write_text("\n".join(lines) + "\n")
     partial_file.rename(metadata)  # last, so that a folder with metadata is complete
     return stop - start
+
+
+def read_images(size: int, paths: list[Path]) -> numpy.ndarray:
+    """Reads square images, (count, size, size) uint8.
+
+    Raises:
+        DataError: If a file is not an image of that size; names it.
+    """
+    images = numpy.empty((len(paths), size, size), numpy.uint8)
+    for image, path in zip(images, paths, strict=True):
+        try:
+            with PIL.Image.open(path) as picture:
+                pixels = numpy.asarray(picture.convert("L"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{path}: not an image ({error}); extract the archive again") from error
+        if pixels.shape != image.shape:
+            raise DataError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels instead of {size} x {size}")
+        image[:] = pixels
+    return images

@@ -1,9 +1,11 @@
 """`wavspa list`: what can be chosen, and what has been trained."""
 
+import ast
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_type_hints
+
+from wavspa_lit.packaged import HERE, list_configs
 
 KINDS = ("data", "tasks", "models", "configs", "runs")
 
@@ -19,43 +21,52 @@ def run(arguments: Sequence[str]) -> None:
             print(f"  {line}")
 
 
-def _summary(kind: type) -> str:
-    return f"{kind.__name__:<24} {(kind.__doc__ or '').splitlines()[0]}"
-
-
 def _data() -> list[str]:
-    import datamodules
-
-    return [_summary(getattr(datamodules, name)) for name in datamodules.__all__ if name != "SequenceDataModule"]
+    return _summaries("datamodules", leave_out="SequenceDataModule")
 
 
 def _tasks() -> list[str]:
-    import wavspa_lit.tasks
-
-    return [_summary(getattr(wavspa_lit.tasks, name)) for name in wavspa_lit.tasks.__all__ if name != "Task"]
+    return _summaries("wavspa_lit/tasks", leave_out="Task")
 
 
 def _models() -> list[str]:
-    from wavspa_lit.attention import AttentionConfig
-    from wavspa_lit.choices import names_of
-    from wavspa_lit.nn import EncoderConfig
-    from wavspa_lit.wavelets import WaveletConfig
+    choices = {
+        "encoder.space": "nn",
+        "encoder.wavelet.kind": "wavelets",
+        "encoder.attention.kind": "attention",
+        "encoder.positions": "nn",
+    }
+    return [
+        f"--model.{name:<24} {', '.join(_choices(HERE / folder / 'config.py', name.rsplit('.')[-1]))}"
+        for name, folder in choices.items()
+    ]
 
-    choices = (
-        ("encoder.space", EncoderConfig, "space"),
-        ("encoder.wavelet.kind", WaveletConfig, "kind"),
-        ("encoder.attention.kind", AttentionConfig, "kind"),
-        ("encoder.positions", EncoderConfig, "positions"),
+
+def _summaries(package: str, leave_out: str) -> list[str]:
+    """The public classes of a package with the first lines of their docstrings, read without running its code."""
+    folder, classes = HERE.parent / package, {}
+    for file in folder.rglob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                classes[node.name] = (ast.get_docstring(node) or "").split("\n")[0]
+    (public,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse((folder / "__init__.py").read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
-    lines = []
-    for name, config, field in choices:
-        lines.append(f"--model.{name:<24} {', '.join(names_of(get_type_hints(config)[field]))}")
-    return lines
+    return [f"{name:<24} {classes[name]}" for name in public if name in classes and name != leave_out]
+
+
+def _choices(file: Path, field: str) -> list[str]:
+    """The names in the `Literal[...]` of a config's field, read without running its code."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == field:
+            return [str(each.value) for each in ast.walk(node.annotation) if isinstance(each, ast.Constant)]
+    raise AssertionError(f"{file} has no field {field}")
 
 
 def _configs() -> list[str]:
-    files = sorted(Path("configs").rglob("*.yaml"))
-    return [f"{file}: {file.read_text().splitlines()[0].lstrip('# ')}" for file in files] or ["none in ./configs"]
+    return [f"{name}: {file.read_text().splitlines()[0].lstrip('# ')}" for name, file in list_configs().items()]
 
 
 def _runs() -> list[str]:

@@ -42,8 +42,8 @@ def use_compiled(x: Tensor, backend: str) -> bool:
 @cache
 def compiler_works() -> bool:
     """Tries the compiler once; says so if it fails."""
-    start_compiler()
     try:
+        start_compiler()
         torch.compile(lambda x: x.sin() + 1)(torch.zeros(64))
     except Exception as error:
         reason = str(error).strip().splitlines()[0]

@@ -1,0 +1,145 @@
+"""What surrounds a command: folders of the user's, closed pipes, kills, an installation without the repository."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from typing import get_type_hints
+
+import pytest
+import yaml
+
+import datamodules
+import wavspa_lit.tasks
+from wavspa_lit.attention import AttentionConfig
+from wavspa_lit.choices import names_of
+from wavspa_lit.nn import EncoderConfig
+from wavspa_lit.wavelets import WaveletConfig
+
+MODULE = [sys.executable, "-m", "wavspa_lit"]
+
+
+def test_folders_of_the_users_hide_nothing(tmp_path):
+    for name in ("datamodules", "configs", "tests", "lightning"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    shown = subprocess.check_output([*MODULE, "fit", "-c", "lego", "--print_config"], text=True)
+    assert yaml.safe_load(shown)["data"]["class_path"] == "datamodules.Lego"
+
+
+def test_workers_of_a_generator_find_our_datamodules_beside_the_users(tmp_path):
+    (tmp_path / "datamodules").mkdir()
+    (tmp_path / "datamodules" / "__init__.py").touch()
+    sizes = ["--num_train", "10000", "--num_val", "8", "--num_test", "8", "--min_length", "5", "--max_length", "40"]
+    done = subprocess.run([*MODULE, "data", "prepare", "listops", "--root", "d", *sizes], env=_environment("."))
+    assert done.returncode == 0
+
+
+def test_a_config_of_the_users_replaces_ours(tmp_path, refused):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "lego.yaml").write_text(
+        "model: TokenReasoning\ndata: {class_path: Lego, init_args: {n_vars: 99}}"
+    )
+    assert "n_vars must lie between" in refused("fit", "-c", "lego", "-c", "model/ada")
+    assert "did you mean lego?" in refused("fit", "-c", "lgeo")
+
+
+def test_what_is_not_read_is_not_said():
+    """As with `wavspa list models | head -n 1`, when head has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*MODULE, "list"], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.stderr == "" and done.returncode == 1
+
+
+def test_lists_come_without_torch():
+    code = "import sys; sys.argv = ['wavspa', 'list']; from wavspa_lit.__main__ import main; main()"
+    out = subprocess.check_output([sys.executable, "-c", f"{code}; print('torch' in sys.modules)"], text=True)
+    assert out.splitlines()[-1] == "False"
+    for name in (*datamodules.__all__, *wavspa_lit.tasks.__all__):
+        assert (f"  {name} " in out) == (name not in ("SequenceDataModule", "Task")), name
+    for config, field in ((EncoderConfig, "space"), (WaveletConfig, "kind"), (AttentionConfig, "kind")):
+        assert f" {', '.join(names_of(get_type_hints(config)[field]))}\n" in out
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize(
+    "work",
+    [
+        "from datamodules.workers import start_pool; pool = start_pool(2)\n"
+        "for each in [pool.submit(time.sleep, 0.1) for _ in range(4)]: each.result()",
+        "from datamodules import Lego; data = Lego(n_vars=4, n_train_vars=2, num_train=64, num_workers=2)\n"
+        "batches = iter(data.train_dataloader()); next(batches)",
+    ],
+)
+def test_workers_end_with_a_parent_that_is_killed(work):
+    lines = [*work.splitlines(), "print('ready', flush=True)", "time.sleep(60)"]
+    command = [sys.executable, "-c", "\n ".join(["import time\nif __name__ == '__main__':", *lines])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as parent:
+        assert parent.stdout.readline() == b"ready\n"
+        assert len(_members(parent.pid)) >= 3
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 30
+    while _members(parent.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not _members(parent.pid)
+
+
+def test_without_a_folder_for_compiled_code_the_slow_path_serves(tmp_path):
+    (tmp_path / "file").touch()
+    code = "import torch; from wavspa_lit.wavelets import wavedec\nwavedec(torch.ones(4, 8192, 64), 'db4', 2); print(3)"
+    environment = _environment(TORCHINDUCTOR_CACHE_DIR=str(tmp_path / "file" / "cache"))
+    assert subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], env=environment, text=True) == "3\n"
+
+
+@pytest.mark.slow
+def test_a_wheel_has_its_configs(tmp_path, configs):
+    """Built, installed beside the packages of this environment, and run in an empty folder."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("wavspa_lit", "datamodules", "configs"):
+        shutil.copytree(configs.parent / name, source / name)
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(configs.parent / name, source)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
+    subprocess.run([*pip, *build, str(source)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=False, system_site_packages=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    own = tmp_path / "venv" / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+    install = ["--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run([*pip, *install], check=True)
+    (own / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    (tmp_path / "empty").mkdir()
+
+    def wavspa(*arguments):
+        return subprocess.check_output([python.parent / "wavspa", *arguments], cwd=tmp_path / "empty", text=True)
+
+    assert "configs/model/ada.yaml" in wavspa("list", "configs")
+    for overlay in ("model/ada", "configs/model/ada.yaml"):
+        shown = yaml.safe_load(wavspa("fit", "-c", "configs/lego.yaml", "-c", overlay, "--print_config"))
+        assert shown["model"]["init_args"]["encoder"]["wavelet"]["kind"] == "adaptive"
+
+
+def _environment(path=None, **variables):
+    return {**os.environ, **variables, **({} if path is None else {"PYTHONPATH": path})}
+
+
+def _members(group):
+    """Processes of a process group that have not ended."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                state, _, member_of = file.read().rsplit(")", 1)[1].split()[:3]
+        except OSError:
+            continue
+        if int(member_of) == group and state != "Z":
+            found.append(int(name))
+    return found

@@ -9,6 +9,7 @@ import numpy
 import PIL.Image
 
 from datamodules.errors import DataError, MissingData
+from datamodules.listing import files_in
 
 Record = dict[str, Any]
 COLUMNS = "text (and text2 for pairs)"
@@ -25,7 +26,7 @@ def read_records(path: str | Path) -> list[Record]:
     """
     path = Path(path)
     if path.is_dir():
-        records = [{"name": file.name, "image": _image(file)} for file in sorted(path.glob("*.png"))]
+        records = [{"name": file.name, "image": _image(file)} for file in files_in(path, "*.png")]
     elif not path.is_file():
         raise MissingData(f"--inputs {path}: no such file or folder; give a .tsv, a .jsonl, or a folder of .png files")
     elif path.suffix == ".tsv":

@@ -13,6 +13,7 @@ from datamodules.buckets import choose_lengths
 from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError, MissingData
 from datamodules.inputs import Record, read_records
+from datamodules.listing import files_below
 from datamodules.loader import BatchDataset, ResumableLoader
 from datamodules.packed import Part
 from datamodules.sources.archives import Archive, extract, fetch
@@ -231,7 +232,14 @@ class ArenaDataModule(SequenceDataModule):
         files = self.files()
         part, chosen = self.part(split, generated=files is None)
         dataset = self.open(self.arrays(part, files), training=split == "train")
-        return dataset if chosen is None else Part(dataset, chosen)
+        if chosen is None:
+            return dataset
+        if not len(chosen):
+            raise DataError(
+                f"{len(dataset)} examples are too few to hold any out for {split}; give more"
+                + (", or data.protocol=lra" if self.protocol == "holdout" else "")
+            )
+        return Part(dataset, chosen)
 
     def arrays(self, part: str, files: dict[str, Path] | None) -> dict[str, numpy.ndarray]:
         """The packed arrays of a part, built if need be."""
@@ -248,8 +256,8 @@ class ArenaDataModule(SequenceDataModule):
         if files is None:
             return self.generated_key(part)
         if files[part] not in self._stamps:  # a release has 200,000 files, and network disks are slow
-            self._stamps[files[part]] = stamp(files[part])
-        key = {"source": f"{self.task_name} files", "version": 3, "part": part}
+            self._stamps[files[part]] = stamp(files[part], (self.root / "cache", self.root / "downloads"))
+        key = {"source": f"{self.task_name} files", "version": 4, "part": part}
         return key | self._stamps[files[part]] | self.read_key()
 
     def is_cached(self, files: dict[str, Path] | None) -> bool:
@@ -296,12 +304,11 @@ class ArenaDataModule(SequenceDataModule):
         )
 
 
-def stamp(source: Path) -> dict[str, Any]:
-    """What changes when files do: path, number, bytes and latest change of all files below."""
-    files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
+def stamp(source: Path, without: Collection[Path] = ()) -> dict[str, Any]:
+    """What changes if files do, but not if they are moved: number, bytes and latest change of all files below."""
+    files = [source] if source.is_file() else files_below(source, without=without)
     stats = [file.stat() for file in files]
     return {
-        "path": str(source.resolve()),
         "files": len(files),
         "bytes": sum(stat.st_size for stat in stats),
         "changed": max((stat.st_mtime_ns for stat in stats), default=0),

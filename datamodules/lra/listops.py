@@ -152,12 +152,16 @@ def words_of(expression: str) -> list[str]:
 
 def _problem(words: list[str], max_length: int) -> str:
     """What is wrong with an expression; empty if nothing is."""
-    for word in words:
+    depth = 0
+    for place, word in enumerate(words):
         if word not in IDS:
             return f"unknown token {word!r}"
-    operators = sum(word.startswith("[") for word in words)
-    whole = len(words) == 1 or (words and words[0].startswith("[") and words[-1] == "]")
-    if not whole or operators != words.count("]"):
+        if word == "]" and words[place - 1].startswith("["):
+            return f"{words[place - 1]} has no arguments"
+        depth += word.startswith("[") - (word == "]")
+        if depth < 0 or (depth == 0 and place < len(words) - 1):
+            return "the brackets of the expression do not nest"
+    if depth or not words:
         return "the brackets of the expression do not match"
     if len(words) > max_length:
         return f"{len(words)} tokens; raise data.max_length={max_length}"

@@ -14,6 +14,7 @@ from datamodules.augment import flip_both_ways
 from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError
+from datamodules.listing import files_in
 from datamodules.lra.pixels import PixelDataModule
 from datamodules.packed import Augment
 from datamodules.sources.pathfinder import FOLDERS, Settings, generate
@@ -150,7 +151,7 @@ def _in_parallel(read: Callable[[list[Path]], numpy.ndarray], chunks: list[list[
 
 
 def _metadata_files(folder: Path) -> list[Path]:
-    files = [file for file in (folder / "metadata").glob("*.npy") if file.stem.isdigit()]
+    files = [file for file in files_in(folder / "metadata", "*.npy") if file.stem.isdigit()]
     if not files:
         raise DataError(f"{folder / 'metadata'}: no <number>.npy; extract the archive again")
     return sorted(files, key=lambda file: int(file.stem))

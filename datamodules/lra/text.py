@@ -11,6 +11,7 @@ from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError
 from datamodules.inputs import Record
+from datamodules.listing import files_in
 from datamodules.lra.base import ArenaDataModule, text_of
 from datamodules.packed import PackedDataset, holdout
 from datamodules.sources import synthetic
@@ -70,7 +71,7 @@ class Text(ArenaDataModule):
         """See `ArenaDataModule.read`; negative reviews first, each sentiment in the order of its numbers."""
         texts, labels = [], []
         for label, sentiment in enumerate(SENTIMENTS):
-            paths = sorted((files / sentiment).glob("*.txt"), key=_number)
+            paths = sorted(files_in(files / sentiment, "*.txt"), key=_number)
             if not paths:
                 raise DataError(f"{files / sentiment}: no reviews (*.txt); extract the archive again")
             for path in paths:

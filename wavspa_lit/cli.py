@@ -27,6 +27,7 @@ from wavspa_lit.errors import LengthError
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
+from wavspa_lit.shutdown import close_process_group
 from wavspa_lit.speed import GraphedStates, choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
@@ -269,13 +270,6 @@ def main() -> None:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # Lightning's, and clear
         sys.exit(2)
     except SystemExit:
-        _close_process_group()
+        close_process_group()
         raise
-    _close_process_group()
-
-
-def _close_process_group() -> None:
-    # Gloo's threads must end before the interpreter does: one that wants the GIL afterwards aborts the process. After
-    # an error the group is left alone, since its threads may wait for ranks that are gone.
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    close_process_group()

@@ -18,6 +18,7 @@ from datamodules import Lego
 from wavspa_lit.callbacks import GradientNorm, Results, Throughput, WaveletMonitor
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
+from wavspa_lit.shutdown import close_process_group
 from wavspa_lit.tasks import TokenReasoning
 from wavspa_lit.wavelets import WaveletConfig
 
@@ -64,3 +65,4 @@ def main(devices: int, folder: str, checkpoint: str | None = None) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), *sys.argv[2:])
+    close_process_group()

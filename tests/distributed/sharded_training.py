@@ -11,6 +11,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.fsdp import fully_shard
 
 from wavspa_lit.nn import Encoder, EncoderConfig
+from wavspa_lit.shutdown import close_process_group, thread_names
 from wavspa_lit.wavelets import WaveletConfig
 
 STEPS, BATCH, LENGTH = 3, 4, 24
@@ -38,9 +39,9 @@ def train(model: nn.ModuleDict, rank: int, ranks: int) -> list[float]:
     return losses
 
 
-if __name__ == "__main__":
-    distributed.init_process_group("gloo")
-    model = build(sys.argv[1])
+def main(kind: str, file: str) -> None:
+    """Trains and saves; holds nothing of the process group afterwards."""
+    model = build(kind)
     for block in model["encoder"].blocks:
         fully_shard(block)
     fully_shard(model["encoder"])
@@ -51,5 +52,12 @@ if __name__ == "__main__":
     weights = get_model_state_dict(model, options=options)
     if distributed.get_rank() == 0:
         mean = losses / distributed.get_world_size()
-        torch.save({"weights": weights, "losses": mean.tolist()}, sys.argv[2])
-    distributed.destroy_process_group()
+        torch.save({"weights": weights, "losses": mean.tolist()}, file)
+
+
+if __name__ == "__main__":
+    distributed.init_process_group("gloo")
+    main(*sys.argv[1:])
+    close_process_group()
+    left = [name for name in thread_names() if "gloo" in name]
+    assert not left, f"{left} would race with the end of the interpreter"

@@ -1,0 +1,46 @@
+"""The end of a process that has trained together with others."""
+
+import gc
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from torch import distributed
+
+
+def close_process_group() -> None:
+    """Leaves the process group and ends the threads of gloo; without a group nothing happens.
+
+    A thread that still runs when the interpreter ends, and wants to give memory back to it, aborts the process.
+    `destroy_process_group` ends no thread: that happens when the last reference to the group goes. A caller must
+    therefore hold no sharded model any more. PyTorch's own references, in its caches of sharded tensors, are dropped
+    here.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    distributed.destroy_process_group()
+    if "torch.distributed.tensor" in sys.modules:
+        _drop_caches_of_sharded_tensors()
+    gc.collect()
+
+
+def _drop_caches_of_sharded_tensors() -> None:
+    """Empties the caches that hold device meshes, which hold process groups; there is no public way (torch 2.13)."""
+    from torch.distributed.tensor import _redistribute, debug
+
+    debug._clear_sharding_prop_cache()
+    getattr(_redistribute, "clear_redistribute_planner_cache", lambda: None)()
+    for each in gc.get_objects():
+        if type(each) is type(lru_cache(len)) and str(each.__module__).startswith("torch.distributed."):
+            each.cache_clear()
+
+
+def thread_names() -> list[str]:
+    """Names of the threads of this process, those of libraries included; none where there is no /proc."""
+    names = []
+    for file in Path("/proc/self/task").glob("*/comm"):
+        try:
+            names.append(file.read_text().strip())
+        except OSError:  # it has just ended
+            continue
+    return names

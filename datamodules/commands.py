@@ -1,11 +1,13 @@
 """`wavspa data prepare|verify|info|write TASK`: gets data ready, checks them, says what is there, draws Pathfinder."""
 
+import difflib
 import os
 import re
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import jsonargparse
 import numpy
@@ -33,22 +35,46 @@ COMMANDS = {
 }
 
 
+class _Parser(jsonargparse.ArgumentParser):
+    """Says in a line what is wrong, with the nearest flag or value."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        line, near = " ".join(message.split()), []
+        if match := re.search(r"unrecognized arguments: (--[\w.]+)", line):
+            near = difflib.get_close_matches(match[1], self._option_string_actions, n=1)
+        elif match := re.search(r'Parser key "([\w.]+)": Expected an? (.*)\. Got value: (.*)$', line):
+            known = re.findall(r"'([^']+)'", match[2])
+            if match[2].startswith("<class"):
+                said = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+                line = f"--{match[1]} {match[3]!r}: expected {said.get(known[0], known[0])}"
+            else:
+                near = difflib.get_close_matches(match[3], known, n=1)
+                line = f"--{match[1]} {match[3]!r}: no such choice. Known: {', '.join(known)}"
+        elif match := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", line):
+            near = difflib.get_close_matches(match[1], re.findall(r"[\w-]+", match[2]), n=1)
+        sys.stderr.write(f"error: {line}{f'; did you mean {near[0]}?' if near else ''}\n")
+        sys.exit(2)
+
+
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command and returns its exit status: 0, 1 if the data are missing or wrong, 2 for a wrong command."""
-    parser = jsonargparse.ArgumentParser(prog="wavspa data", description="The data of the Long Range Arena.")
+    """Runs a command and returns its exit status: 0, 1 if the data are missing or wrong, 2 for a wrong command.
+
+    Flags may be written as `wavspa fit` takes them: `--data.root` means `--root`.
+    """
+    parser = _Parser(prog="wavspa data", description="The data of the Long Range Arena.")
     commands = parser.add_subcommands()
     for command, text in COMMANDS.items():
-        tasks = jsonargparse.ArgumentParser(description=text)
+        tasks = _Parser(description=text)
         commands.add_subcommand(command, tasks, help=text)
         names = tasks.add_subcommands(dest="task")
         for task, (kind, defaults) in TASKS.items():
             if command == "write" and kind is not lra.Pathfinder:
                 continue
-            options = jsonargparse.ArgumentParser()
+            options = _Parser()
             options.add_class_arguments(kind)
             options.set_defaults(defaults)
             names.add_subcommand(task, options, help=_summary(kind, defaults))
-    config = parser.parse_args(list(arguments))
+    config = parser.parse_args([re.sub(r"^--data\.", "--", argument) for argument in arguments])
     command = config.subcommand
     task = config[command].task
     with warnings.catch_warnings():

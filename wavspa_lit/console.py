@@ -23,6 +23,7 @@ import datamodules
 import wavspa_lit.callbacks
 import wavspa_lit.tasks
 from wavspa_lit.callbacks import EMA, StopEarly
+from wavspa_lit.choices import nearest as closest
 from wavspa_lit.packaged import find_config
 from wavspa_lit.renamed import renamed_everywhere
 
@@ -134,18 +135,33 @@ def shorten(message: str) -> str:
         return f"{match[1]} is not a class of this project or of Lightning; with --trust it would be imported"
     if match := re.search(r'Parser key "([\w.]+)": Unable to load config \'([^\']*)\'', message):
         return f"{match[1]} {match[2]}: it has settings of its own, such as {match[1]}.kind"
+    if re.search(r"arguments are required: (fit\.|\w+\.)?(data|model)\b", message) or re.search(
+        r'Parser key "(data|model)".*Given value: \{(?!.*class_path)', message
+    ):
+        return (
+            "no task is given: name its config with -c, such as -c lego, and overlays after it, such as -c model/ada; "
+            "`wavspa list configs` shows them"
+        )
+    if match := re.search(r'Parser key "([\w.]+)": Expected an? (.*)\. Got value: (.*)$', message):
+        return _wrong_value(match[1].replace("init_args.", ""), match[2], match[3]) or message
     if match := re.search(r'Parser key "(data|model|trainer\.callbacks)".*import path string: ([\w.]+) ', message):
         return _unknown_class(match[1], match[2])
     if match := re.search(r"module '(wavspa_lit\.callbacks|lightning\S*callbacks)' has no attribute '(\w+)'", message):
         return _unknown_class("trainer.callbacks", match[2])
     if match := re.search(r'Parser key "([\w.]+)":.* Errors: (.*) Given value type: .*Given value: (.*)$', message):
-        names = list(dict.fromkeys(re.findall(r"[\w-]+", " ".join(LITERAL.findall(match[2])))))
-        if names:
-            return f"{match[1]} {match[3]}{_did_you_mean(match[3], names)} Known: {', '.join(names)}"
-        kinds = [kind for kind in re.findall(r"<class '([\w.]+)'>", match[2]) if kind != "NoneType"]
-        if kinds and "class_path" not in match[2]:
-            return f"{match[1]} {match[3]}: expected {' or '.join(kind.split('.')[-1] for kind in kinds)}"
+        return _wrong_value(match[1], match[2], match[3]) or message
     return message
+
+
+def _wrong_value(name: str, expected: str, value: str) -> str:
+    """Says what a setting takes, where the parser tells it as types; nothing if those are classes."""
+    names = list(dict.fromkeys(re.findall(r"[\w-]+", " ".join(LITERAL.findall(expected)))))
+    if names:
+        return f"{name} {value!r}: {closest(value, names)} Known: {', '.join(names)}"
+    said = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    kinds = [kind.split(".")[-1] for kind in re.findall(r"<class '([\w.]+)'>", expected) if kind != "NoneType"]
+    kinds = [said.get(kind, kind) for kind in kinds]
+    return f"{name} {value!r}: expected {' or '.join(kinds)}" if kinds and "class_path" not in expected else ""
 
 
 def _did_you_mean(name: str, known: Iterable[str], end: str = ".") -> str:

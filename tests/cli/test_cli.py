@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import yaml
 
 from wavspa_lit.cli import main, run
 from wavspa_lit.errors import LengthError
+from wavspa_lit.packaged import list_configs
 
 TINY = {
     "listops": [
@@ -180,9 +182,28 @@ def test_torchrun_trains_one_run(configs, tmp_path):
     arguments = [*("-c", str(configs / "lego.yaml")), *TINY["lego"], *COMMON, "--trainer.max_steps", "3"]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     two = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    subprocess.run([*launcher, "-m", "wavspa_lit", "fit", *arguments, *two], check=True)
+    subprocess.run([*launcher, "-m", "--", "wavspa_lit", "fit", *arguments, *two], check=True)
     assert [path.name for path in (tmp_path / "runs" / "lego").iterdir()] == ["adaptive"]
     last = torch.load(tmp_path / "runs" / "lego" / "adaptive" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 3
+
+
+@pytest.mark.slow
+def test_the_documented_torchrun_line_trains(configs, tmp_path):
+    """As docs/cluster.md has it, with other numbers; `--run` must reach us, not torchrun."""
+    lines = (configs.parent / "docs" / "cluster.md").read_text().split("## torchrun", 1)[1].split("```")[1]
+    words = lines.removeprefix("sh").replace("\\\n", " ").replace(" 4 ", " 2 ").split()
+    words[words.index("configs/text.yaml")] = "configs/lego.yaml"
+    assert words[0] == "torchrun" and "--run" in words
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", *words[1:]]
+    wavspa = tmp_path / "bin" / "wavspa"
+    wavspa.parent.mkdir()
+    wavspa.write_text(f'#!/bin/sh\nexec {sys.executable} -m wavspa_lit "$@"\n')
+    wavspa.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{wavspa.parent}:{os.environ['PATH']}"}
+    flags = [*TINY["lego"], *COMMON, "--trainer.max_steps", "3"]
+    subprocess.run([*command, *flags], check=True, env=environment)
+    last = torch.load(tmp_path / "runs" / "text" / "four" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 3
 
 
@@ -210,6 +231,10 @@ def test_another_run_is_not_overwritten(wavspa, configs, refused):
         ("--model.encoder.attention.heads", "7", "error: dim=128 is not divisible by attention.heads=7"),
         ("--model.encoder.wavelet.name", "dbx", "error: unknown wavelet 'dbx'; did you mean db"),
         ("--data.n_vars", "99", "error: data.n_vars must lie between 2 and 26"),
+        ("--model.encoder.attention.kind", "perfomer", "error: attention.kind 'perfomer': did you mean performer?"),
+        ("--model.optimizer.schedule", "cosin", "error: optimizer.schedule 'cosin': did you mean cosine?"),
+        ("--model.optimizer.lr", "abc", "error: optimizer.lr 'abc': expected a number"),
+        ("--model.encoder.dim", "12.5", "error: encoder.dim '12.5': expected a whole number"),
         ("--trainer.max_epoch", "3", "unrecognized arguments: --trainer.max_epoch"),  # not taken for max_epochs
     ],
 )
@@ -217,9 +242,15 @@ def test_bad_values_name_the_known_ones(flag, value, part, configs, refused):
     assert part in refused("fit", "-c", str(configs / "lego.yaml"), flag, value)
 
 
+@pytest.mark.parametrize("overlay", [[], ["-c", "model/ada"], ["-c", "debug/fast"]])
+def test_without_a_task_the_config_is_asked_for(overlay, refused):
+    message = refused("fit", *overlay)
+    assert message.startswith("error: no task is given") and "-c lego" in message
+
+
 def test_every_config_is_parsed(configs, tmp_path):
     """Complete files on their own; overlays over the task that shows them."""
-    for path in sorted(configs.rglob("*.yaml")):
+    for path in list_configs().values():
         overlay = path.parent.name in ("model", "debug") or path.name == "pretrain.yaml"
         files = [configs / "lego.yaml", path] if overlay else [path]
         arguments = [part for file in files for part in ("-c", str(file))]

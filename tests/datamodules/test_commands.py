@@ -35,3 +35,25 @@ def test_unknown_tasks_list_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         commands.run(["info", "txt"])
     assert "retrieval" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["info", "listops", "--source", "generat"], "did you mean generate?"),
+        (["info", "listops", "--data.source", "generat"], "did you mean generate?"),
+        (["info", "listops", "--sorce", "generate"], "did you mean --source?"),
+        (["info", "listops", "--max_depth", "x"], "error: --max_depth 'x': expected a whole number"),
+        (["info", "listop"], "did you mean listops?"),
+    ],
+)
+def test_wrong_words_are_answered_in_a_line(arguments, part, capsys):
+    with pytest.raises(SystemExit) as stop:
+        commands.run(arguments)
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and part in said and said.count("\n") == 1
+
+
+def test_flags_may_be_written_as_for_training(capsys, tmp_path):
+    assert commands.run(["info", "listops", "--data.source", "generate", f"--data.root={tmp_path}"]) == 0
+    assert "generated" in capsys.readouterr().out

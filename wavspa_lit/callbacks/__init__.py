@@ -9,6 +9,7 @@ from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
 from wavspa_lit.callbacks.predictions import PredictionTable
 from wavspa_lit.callbacks.preemption import Preemption
 from wavspa_lit.callbacks.results import Results
+from wavspa_lit.callbacks.resumed import ResumedState
 from wavspa_lit.callbacks.saved_config import SaveRunConfig
 from wavspa_lit.callbacks.seeds import StepSeeds
 from wavspa_lit.callbacks.wavelets import WaveletMonitor
@@ -24,6 +25,7 @@ __all__ = [
     "PredictionTable",
     "Preemption",
     "Results",
+    "ResumedState",
     "SaveRunConfig",
     "StepSeeds",
     "StopEarly",

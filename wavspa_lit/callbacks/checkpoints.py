@@ -1,7 +1,6 @@
 """The checkpoint that a run continues from, and how checkpoints are written and read."""
 
 import copy
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from wavspa_lit.files import replacing
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -108,15 +109,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints under another name and renames them, and never reads anything but plain data and tensors."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """A kill at any moment leaves the old file or the new one."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as stream:
+        """A kill or an error at any moment leaves the old file or the new one."""
+        with replacing(path, "wb") as stream:
             torch.save(checkpoint, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Reads a checkpoint with weights_only=True, whatever was asked for."""

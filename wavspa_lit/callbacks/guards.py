@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from wavspa_lit.callbacks.deferred import Deferred
+from wavspa_lit.files import replacing
 
 
 class _Step(NamedTuple):
@@ -72,11 +73,15 @@ class NaNGuard(Callback):
         batch, loss = next((batch, loss) for batch, loss in step.losses if not loss.isfinite())
         folder = Path(trainer.default_root_dir)
         path = folder / ("nan_batch.pt" if trainer.global_rank == 0 else f"nan_batch_rank{trainer.global_rank}.pt")
-        folder.mkdir(parents=True, exist_ok=True)
         batch = {name: tensor.cpu() for name, tensor in batch.items()}
-        torch.save({"batch": batch, "step": step.number, "loss": float(loss)}, path)
+        place = f"the batch is in {path}"
+        try:
+            with replacing(path, "wb") as file:
+                torch.save({"batch": batch, "step": step.number, "loss": float(loss)}, file)
+        except OSError as error:
+            place = f"the batch cannot be saved: {error}"
         raise FloatingPointError(
-            f"the loss is {float(loss)} at step {step.number}; the batch is in {path}. "
+            f"the loss is {float(loss)} at step {step.number}; {place}. "
             "Lower the learning rate, clip gradients (trainer.gradient_clip_val), or train in more precision"
         )
 

@@ -12,12 +12,18 @@ from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
 
 
+def logs(trainer: Trainer, steps: int) -> bool:
+    """Whether values are logged after so many optimiser steps; never if `log_every_n_steps` is 0."""
+    every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return every > 0 and steps % every == 0
+
+
 class GradientNorm(Callback):
     """Logs `train/gradient_norm`, the norm of all gradients together before they are clipped."""
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Logs at the steps at which other values are logged."""
-        if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if logs(trainer, trainer.global_step + 1):
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
             if is_sharded(trainer):
@@ -82,7 +88,7 @@ class Throughput(Callback):
         self._tokens = self._tokens.to(count.device) + count
         accumulating = trainer.global_step == self._step
         self._step = trainer.global_step
-        if accumulating or self._step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        if accumulating or not logs(trainer, self._step):
             return
         total = float(self._tokens)
         seconds = time.perf_counter() - self._started

@@ -8,6 +8,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from wavspa_lit.files import replacing
 from wavspa_lit.tasks.metrics import IGNORED
 
 Row = dict[str, Any]
@@ -43,15 +44,15 @@ class PredictionTable(BasePredictionWriter):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         path = Path(self.output or Path(trainer.default_root_dir) / "predictions.csv")
-        path.parent.mkdir(parents=True, exist_ok=True)
         names = getattr(trainer.datamodule, "input_names", None)  # type: ignore[attr-defined]
         rows = list(_answers(predictions) if names is None else _named(predictions, names))
         if path.suffix == ".parquet":
             from pyarrow import Table, parquet
 
-            parquet.write_table(Table.from_pylist(rows), path)
+            with replacing(path, "wb") as file:
+                parquet.write_table(Table.from_pylist(rows), file)
         else:
-            with path.open("w", newline="") as file:
+            with replacing(path, newline="") as file:
                 table = csv.DictWriter(file, rows[0].keys())
                 table.writeheader()
                 table.writerows(rows)

@@ -2,11 +2,13 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
+from wavspa_lit.files import unwritable
 from wavspa_lit.reporting.runs import write_results
 
 
@@ -20,6 +22,7 @@ class Results(Callback):
         self._started = 0.0
         self._seconds_before = 0.0
         self._parameters = 0
+        self._trained = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Counts the parameters while they are whole: FSDP cuts them up."""
@@ -38,13 +41,24 @@ class Results(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock; says how large the model is and where the results will be."""
-        self._started = time.perf_counter()
-        folder = trainer.log_dir  # a collective: every rank has to ask
-        where = "" if folder is None else f"; checkpoints, curves and results: {os.path.relpath(folder)}"
-        rank_zero_info(f"{type(pl_module).__name__} with {self._parameters:,} parameters{where}")
+        self._started, self._trained = time.perf_counter(), False
+        where = os.path.relpath(trainer.default_root_dir)
+        writes = not trainer.fast_dev_run  # type: ignore[attr-defined]
+        place = f"; checkpoints, curves and results: {where}" if writes else ""
+        rank_zero_info(f"{type(pl_module).__name__} with {self._parameters:,} parameters{place}")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remembers that something is trained: Lightning leaves this hook out if the last step is done already."""
+        self._trained = True
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes steps, epochs, seconds and parameters of the training."""
+        """Writes steps, epochs, seconds and parameters of the training; says so if there was nothing to train."""
+        if not self._trained:
+            epochs = f"epoch {trainer.current_epoch}; raise --trainer.max_epochs"
+            steps = f"step {trainer.global_step}; raise --trainer.max_steps"
+            by_steps = -1 < trainer.max_steps <= trainer.global_step
+            rank_zero_info(f"nothing to train: already at {steps if by_steps else epochs}")
+            return
         self._write(
             trainer,
             "fit",
@@ -56,18 +70,28 @@ class Results(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa validate`."""
         if trainer.state.fn == "validate":
-            self._write(trainer, "validate", checkpoint=str(trainer.ckpt_path))
+            self._write(trainer, "validate", checkpoint=_below(trainer.ckpt_path, trainer.default_root_dir))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa test`."""
-        facts: dict[str, Any] = {"checkpoint": str(trainer.ckpt_path)}
+        facts: dict[str, Any] = {"checkpoint": _below(trainer.ckpt_path, trainer.default_root_dir)}
         if values := pl_module.hparams.get("group_values"):
             facts["trained_values"] = [values[index] for index in pl_module.hparams["trained_groups"]]
         self._write(trainer, "test", **facts)
 
     def _write(self, trainer: Trainer, stage: str, **facts: Any) -> None:
-        folder = trainer.log_dir  # a collective: every rank has to ask
-        if trainer.fast_dev_run or not trainer.is_global_zero or folder is None:  # type: ignore[attr-defined]
+        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        write_results(folder, stage, {"parameters": self._parameters, **facts, **metrics})
+        try:
+            write_results(trainer.default_root_dir, stage, {"parameters": self._parameters, **facts, **metrics})
+        except OSError as error:
+            if not unwritable(error):
+                raise
+            rank_zero_warn(f"the results are shown but not kept: {error}; --run DIR keeps them elsewhere")
+
+
+def _below(path: Any, folder: str) -> str:
+    """A path as it is called inside `folder`, so that it stays true when the folder is moved; absolute elsewhere."""
+    file, run = Path(path).resolve(), Path(folder).resolve()
+    return str(file.relative_to(run) if file.is_relative_to(run) else file)

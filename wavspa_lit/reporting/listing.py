@@ -1,11 +1,12 @@
 """`wavspa list`: what can be chosen, and what has been trained."""
 
 import ast
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from wavspa_lit.packaged import HERE, list_configs
+
+from wavspa_lit.reporting.runs import read_results, run_of
 
 KINDS = ("data", "tasks", "models", "configs", "runs")
 
@@ -66,15 +67,18 @@ def _choices(file: Path, field: str) -> list[str]:
 
 
 def _configs() -> list[str]:
-    return [f"{name}: {file.read_text().splitlines()[0].lstrip('# ')}" for name, file in list_configs().items()]
+    first = {
+        name: next(iter(file.read_text(errors="replace").splitlines()), "empty") for name, file in list_configs().items()
+    }
+    return [f"{name}: {line.lstrip('# ')}" for name, line in first.items()]
 
 
 def _runs() -> list[str]:
     lines = []
     for folder in ("runs", "checkpoints"):
         for checkpoint in sorted(Path(folder).rglob("*.ckpt")):
-            results = checkpoint.parent.parent / "results.json"
-            tested = json.loads(results.read_text()).get("test", {}) if results.is_file() else {}
-            accuracy = tested.get("test/acc")
+            run = run_of(checkpoint)
+            results = read_results(run) if (run / "results.json").is_file() else {}
+            accuracy = results.get("test", {}).get("test/acc")
             lines.append(f"{checkpoint}" + ("" if accuracy is None else f"  test accuracy {100 * accuracy:.1f} %"))
     return lines or ["none in ./runs"]

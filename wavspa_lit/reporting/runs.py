@@ -1,9 +1,16 @@
 """A run directory is self-contained: config.yaml, checkpoints/{best,last}.ckpt, TensorBoard events, results.json."""
 
+import fcntl
 import json
+import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from wavspa_lit.files import replacing
 
 RUNS = Path("runs")
 
@@ -14,14 +21,31 @@ def config_of(checkpoint: str | Path) -> Path:
 
 
 def run_of(checkpoint: str | Path) -> Path:
-    """The run directory that holds `checkpoint` in its folder `checkpoints`."""
-    return Path(checkpoint).parent.parent
+    """The run directory of a checkpoint, absolute: where its config.yaml lies.
+
+    That is the folder above `checkpoints`, or the one that holds the file. A link is followed if there is no
+    config.yaml where the link lies.
+    """
+    named = Path(os.path.abspath(checkpoint))
+    folders = []
+    for file in (named, named.resolve()):
+        beside, above = file.parent, file.parent.parent
+        folders += [above, beside] if beside.name == "checkpoints" else [beside, above]
+    return next((folder for folder in folders if (folder / "config.yaml").is_file()), folders[0])
 
 
 def new_run(task: str, model: str) -> Path:
-    """An unused directory `runs/{task}/{model}`, or that with `-2`, `-3`, ... behind it, after all that there are."""
-    number = max(_runs(task, model), default=0) + 1
-    return RUNS / task / (model if number == 1 else f"{model}-{number}")
+    """Creates a directory `runs/{task}/{model}`, or that with `-2`, `-3`, ... after it, later than all that there are.
+
+    Of several processes that ask at the same moment, each gets a directory of its own.
+    """
+    while True:
+        number = max(_runs(task, model), default=0) + 1
+        path = RUNS / task / (model if number == 1 else f"{model}-{number}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir()  # succeeds in one process only
+            return path
 
 
 def latest_run(task: str, model: str) -> Path | None:
@@ -37,19 +61,51 @@ def _runs(task: str, model: str) -> dict[int, Path]:
 
 
 def write_results(run: str | Path, stage: str, results: dict[str, Any]) -> Path:
-    """Merges `{stage: results}` into the run's results.json, atomically, and returns its path."""
+    """Merges `{stage: results}` into the run's results.json, atomically, and returns its path.
+
+    A file that cannot be read is kept as `results.json.unreadable`, because it may hold what somebody wants to save.
+    """
     path = Path(run) / "results.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(path.read_text()) if path.exists() else {}
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps({**known, stage: results}, indent=2) + "\n")
-    partial.replace(path)
+    with _one_at_a_time(path.parent):
+        known = read_results(run) if path.exists() else {}
+        if path.exists() and not known:
+            path.replace(f"{path}.unreadable")
+        with replacing(path) as file:
+            file.write(json.dumps({**known, stage: results}, indent=2) + "\n")
     return path
 
 
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Lets one process after the other change files of a folder; all at once where there are no locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which also gives the lock back
+
+
 def read_results(run: str | Path) -> dict[str, Any]:
-    """Reads a run's results.json; FileNotFoundError when the run was neither trained nor tested."""
-    return json.loads((Path(run) / "results.json").read_text())
+    """Reads a run's results.json.
+
+    A file that broke off, or holds something else, is reported and counts as empty, because one run must not keep the
+    others from being read. FileNotFoundError if the run was neither trained nor tested.
+    """
+    path = Path(run) / "results.json"
+    try:
+        results = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        results = str(error)
+    if not isinstance(results, dict) or not all(isinstance(stage, dict) for stage in results.values()):
+        why = results if isinstance(results, str) else "it does not hold results"
+        warnings.warn(f"{path} cannot be read, and is left out: {why}", stacklevel=2)
+        return {}
+    return results
 
 
 def read_tested(run: str | Path) -> dict[str, Any]:

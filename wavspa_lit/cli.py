@@ -1,13 +1,18 @@
 """The command line: `wavspa fit|validate|test|predict|describe`; `__main__.py` holds the rest of it."""
 
+import atexit
+import itertools
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jsonargparse
 import torch
 from lightning import Trainer
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
@@ -24,9 +29,10 @@ from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, ConfigFile, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
+from wavspa_lit.files import unwritable, writable
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
-from wavspa_lit.reporting.runs import config_of, latest_run, new_run, run_of
+from wavspa_lit.reporting.runs import RUNS, config_of, latest_run, names_of, new_run, run_of
 from wavspa_lit.shutdown import close_process_group
 from wavspa_lit.speed import GraphedStates, choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
@@ -69,7 +75,7 @@ class WavspaCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
-        arguments = renamed_flags(sys.argv[1:] if args is None else args)
+        arguments = _configs_first(renamed_flags(sys.argv[1:] if args is None else args))
         run, checkpoint = _option(arguments, "--run"), _option(arguments, "--ckpt_path")
         resume = "--resume" in arguments
         if resume and checkpoint:
@@ -117,7 +123,7 @@ class WavspaCLI(LightningCLI):
         if config.speed == "graphs" and (clash := _against_graphs(config)):
             parser.error(f"--speed graphs {clash}")
         if config.resume and not config.ckpt_path:
-            run = latest_run(*self._names(config))
+            run = latest_run(*names_of(config.as_dict()))
             if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
                 parser.error(f"--resume: no last.ckpt in {run or 'runs'}; start without --resume, or give --run DIR")
             config.ckpt_path = str(run / "checkpoints" / "last.ckpt")
@@ -127,6 +133,7 @@ class WavspaCLI(LightningCLI):
         if not fitting and not checkpoint:
             parser.error(f"wavspa {self.subcommand} needs --ckpt_path FILE, such as RUN/checkpoints/best.ckpt")
         if self.describing:
+            self._place(config, parser)
             return
         if checkpoint:
             try:
@@ -140,6 +147,18 @@ class WavspaCLI(LightningCLI):
             parser.error(f"--run {config.run} holds a run already; choose another, or go on with --resume")
         if predicting:  # rows are written in order, by one process
             config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
+        self._place(config, parser)
+
+    def _place(self, config: jsonargparse.Namespace, parser: LightningArgumentParser) -> None:
+        """Decides on the run directory, and puts below it what loggers write to relative folders."""
+        self.saved_config, self.run_directory = config.clone(), self._run_directory(config)
+        if self.subcommand != "fit" and not writable(self.run_directory):
+            if self.subcommand == "predict" and not config.output:
+                parser.error(f"--output FILE is needed: {self.run_directory} cannot be written")
+            config.trainer.logger = False
+        for logger in as_list(config.trainer.logger):
+            if isinstance(logger, jsonargparse.Namespace) and logger.init_args.get("save_dir") is not None:
+                logger.init_args.save_dir = str(self.run_directory / logger.init_args.save_dir)
 
     def instantiate_classes(self) -> None:
         """Reports what the configs refuse as errors of the command line."""
@@ -188,10 +207,11 @@ class WavspaCLI(LightningCLI):
         if on_gpu and not self.describing:
             rank_zero_info(f"--speed {self.speed}: {reason}; --trainer.precision {options['precision'] or '32-true'}")
         if not options["fast_dev_run"]:
-            callbacks.append(SaveRunConfig(parser, config, overwrite=True))
+            callbacks.append(SaveRunConfig(parser, self.saved_config))
         checkpoints = [self._get(self.config_init, name) for name in parser.callback_keys]
-        run = self._run_directory(config)
-        return build_trainer(run, callbacks=callbacks, checkpoints=checkpoints, output=config.output, **options)
+        return build_trainer(
+            self.run_directory, callbacks=callbacks, checkpoints=checkpoints, output=config.output, **options
+        )
 
     def _run_subcommand(self, subcommand: str) -> None:
         if not self.describing:
@@ -206,17 +226,23 @@ class WavspaCLI(LightningCLI):
             return Path(config.run)
         if config.get("ckpt_path"):
             return run_of(config.ckpt_path)
+        task, model = names_of(config.as_dict())
+        if self.describing or config.trainer.fast_dev_run:
+            return RUNS / task / model  # nothing is written there
         # Ranks that Lightning launches inherit the choice of the first.
         if "WAVSPA_RUN" not in os.environ:
-            os.environ["WAVSPA_RUN"] = str(new_run(*self._names(config)))
+            slurm = SLURMEnvironment.detect() and int(os.environ["SLURM_NTASKS"]) > 1
+            if slurm or int(os.environ.get("WORLD_SIZE", 1)) > 1:
+                self._parser("fit").error("--run DIR is needed: processes that others start cannot agree on a name")
+            os.environ["WAVSPA_RUN"] = str(new_run(task, model))
+            atexit.register(_remove_if_empty, Path(os.environ["WAVSPA_RUN"]).absolute())
         return Path(os.environ["WAVSPA_RUN"])
 
-    @staticmethod
-    def _names(config: jsonargparse.Namespace) -> tuple[str, str]:
-        """Names of the task and of the model, for the run directory."""
-        encoder = config.model.init_args.encoder
-        model = encoder.wavelet.kind if encoder.space == "wavelet" else encoder.space
-        return config.data.class_path.split(".")[-1].lower(), model
+
+def _remove_if_empty(folder: Path) -> None:
+    """Gives the name of a run back whose start has failed."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _against_graphs(config: jsonargparse.Namespace) -> str:
@@ -231,6 +257,19 @@ def _against_graphs(config: jsonargparse.Namespace) -> str:
     if encoder.attention.kind == "performer" and encoder.attention.redraw_interval:
         return "needs features that stay: leave out --model.encoder.attention.redraw_interval"
     return ""
+
+
+def _configs_first(arguments: Sequence[str]) -> list[str]:
+    """The command, its configs in their order, and the other options: a flag wins wherever it stands."""
+    configs: list[str] = list(arguments[:1])
+    others: list[str] = []
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument in ("-c", "--config"):
+            configs += [argument, *itertools.islice(rest, 1)]
+        else:
+            (configs if argument.startswith("--config=") else others).append(argument)
+    return configs + others
 
 
 def _option(arguments: list[str], name: str) -> str | None:
@@ -269,6 +308,11 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # Lightning's, and clear
         sys.exit(2)
+    except OSError as error:
+        if not unwritable(error):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
     except SystemExit:
         close_process_group()
         raise

@@ -42,7 +42,7 @@ def writable(folder: str | Path) -> bool:
     path = Path(folder).absolute()
     while not path.exists():
         path = path.parent
-    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK, effective_ids=True)
 
 
 def unwritable(error: BaseException) -> bool:

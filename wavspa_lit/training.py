@@ -20,6 +20,7 @@ from wavspa_lit.callbacks import (
     PredictionTable,
     Preemption,
     Results,
+    ResumedState,
     StepSeeds,
     Throughput,
     WaveletMonitor,
@@ -62,7 +63,6 @@ def build_trainer(
         ValueError: If `output` has another ending, or Lightning refuses an option.
         MisconfigurationException: If options contradict one another.
     """
-    # Absolute, because Lightning forgets the best score when a resumed run names its directory in another way.
     folder = Path(run).resolve()
     keeping = options.get("enable_checkpointing") is not False
     if checkpoints is None:
@@ -74,7 +74,7 @@ def build_trainer(
         logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
     others = as_list(callbacks)
     ours: list[Callback] = [] if logger is False else [LearningRateMonitor(logging_interval="step")]
-    ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Health(), Throughput(), Results()]
+    ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Health(), Throughput(), Results(), ResumedState()]
     ours += [WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
     own_bar = any(isinstance(callback, ProgressBar) for callback in others)
     if torch.cuda.is_available() and options.get("enable_progress_bar") is not False and not own_bar:

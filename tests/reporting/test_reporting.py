@@ -1,8 +1,11 @@
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from wavspa_lit.files import replacing
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.reporting import curves, runs, table
@@ -18,14 +21,83 @@ def test_results_are_merged_by_stage(tmp_path):
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["results.json"]
 
 
-def test_new_runs_never_take_a_taken_directory(tmp_path, monkeypatch):
+def test_runs_that_start_at_once_get_directories_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = []
-    for _ in range(3):
-        run = runs.new_run("listops", "adaptive")
-        run.mkdir(parents=True)
-        names.append(str(run))
-    assert names == ["runs/listops/adaptive", "runs/listops/adaptive-2", "runs/listops/adaptive-3"]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: runs.new_run("listops", "adaptive"), range(24)))
+    names = ["adaptive", *(f"adaptive-{number}" for number in range(2, 25))]
+    assert sorted(map(str, found)) == sorted(f"runs/listops/{name}" for name in names)
+    assert all(path.is_dir() for path in found)
+
+
+@pytest.mark.parametrize("content", ['{"fit": {', "[1]", '{"fit": 3}', "\xff\xfe"])
+def test_unreadable_results_are_reported_and_lose_nothing(tmp_path, content):
+    (tmp_path / "results.json").write_text(content, encoding="latin-1")
+    with pytest.warns(UserWarning, match="cannot be read, and is left out"):
+        runs.write_results(tmp_path, "test", {"test/acc": 0.5})
+    assert runs.read_results(tmp_path) == {"test": {"test/acc": 0.5}}
+    assert (tmp_path / "results.json.unreadable").read_text(encoding="latin-1") == content
+
+
+def test_results_that_are_written_at_once_are_all_kept(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: runs.write_results(tmp_path, f"stage{number}", {"n": number}), range(24)))
+    assert runs.read_results(tmp_path) == {f"stage{number}": {"n": number} for number in range(24)}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(OSError, match="full"), replacing(tmp_path / "file") as file:
+        file.write("new")
+        raise OSError("the disk is full")
+    assert (tmp_path / "file").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_run_of_a_checkpoint_is_found_by_any_name(tmp_path, monkeypatch):
+    run = tmp_path / "r"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").touch()
+    (run / "checkpoints" / "best.ckpt").touch()
+    (tmp_path / "link.ckpt").symlink_to("r/checkpoints/best.ckpt")
+    (tmp_path / "linked").symlink_to("r")
+    monkeypatch.chdir(run / "checkpoints")
+    assert runs.run_of("best.ckpt") == runs.run_of("../../link.ckpt") == run
+    assert runs.run_of(tmp_path / "linked" / "checkpoints" / "best.ckpt") == tmp_path / "linked"
+    (tmp_path / "alone.ckpt").touch()
+    assert runs.run_of(tmp_path / "alone.ckpt") == tmp_path
+
+
+def config(data="datamodules.Lego", task=None, kind="adaptive", space="wavelet", attention="softmax", model="Task"):
+    encoder = {"space": space, "wavelet": {"kind": kind}, "attention": {"kind": attention}}
+    arguments = {} if task is None else {"task": task}
+    return {
+        "data": {"class_path": data, "init_args": arguments},
+        "model": {"class_path": model, "init_args": {"encoder": encoder}},
+    }
+
+
+def test_runs_are_named_by_what_tells_them_apart():
+    assert runs.names_of(config()) == ("lego", "adaptive")
+    assert runs.names_of(config(space="token", attention="performer")) == ("lego", "token-performer")
+    assert runs.names_of(config("datamodules.ChomskyHierarchy", "sort")) == ("chomskyhierarchy-sort", "adaptive")
+    assert runs.names_of(config(model="wavspa_lit.tasks.MaskedPretraining")) == ("lego-pretraining", "adaptive")
+    path_x = config("datamodules.Pathfinder")
+    path_x["data"]["init_args"]["resolution"] = 128
+    assert runs.names_of(path_x) == ("pathfinder-128", "adaptive")
+
+
+def test_the_latest_run_is_one_of_the_same_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, attention in (("adaptive", "softmax"), ("adaptive-2", "performer"), ("adaptive-3", None)):
+        (tmp_path / "runs" / "lego" / name).mkdir(parents=True)
+        if attention:  # named as older versions did it
+            (tmp_path / "runs" / "lego" / name / "config.yaml").write_text(json.dumps(config(attention=attention)))
+    assert runs.latest_run("lego", "adaptive") == Path("runs/lego/adaptive-3")
+    assert runs.latest_run("lego", "adaptive-performer") == Path("runs/lego/adaptive-2")
+    assert runs.new_run("lego", "adaptive-performer") == Path("runs/lego/adaptive-performer")
+    assert runs.latest_run("lego", "adaptive-linear") is None
+    (tmp_path / "runs" / "lego" / "adaptive-3").rmdir()
+    assert runs.latest_run("lego", "adaptive") == Path("runs/lego/adaptive")
 
 
 def test_table_shows_what_was_measured(tmp_path):

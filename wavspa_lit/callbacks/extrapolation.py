@@ -1,5 +1,6 @@
 """The extrapolation curve of a tested run."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from lightning import Callback, LightningModule, Trainer
@@ -19,12 +20,12 @@ class ExtrapolationCurve(Callback):
         """Draws tasks that report accuracy by group; does nothing for others."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         group_name, curve = curve_of(metrics)
-        folder = trainer.log_dir  # a collective: every rank has to ask
-        if not curve or trainer.fast_dev_run or not trainer.is_global_zero or folder is None:  # type: ignore[attr-defined]
+        if not curve or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         values, trained = pl_module.hparams["group_values"], pl_module.hparams["trained_groups"]
         trained_values = [values[index] for index in trained]
         figure = draw_curves({"test": [curve]}, group_name, trained_values, metrics.get("test/chance"))
-        figure.savefig(Path(folder) / "extrapolation.png", dpi=150)
+        with suppress(OSError):  # `Results` says that the run directory cannot be written
+            figure.savefig(Path(trainer.default_root_dir) / "extrapolation.png", dpi=150)
         if isinstance(trainer.logger, TensorBoardLogger):
             trainer.logger.experiment.add_figure("extrapolation", figure, trainer.global_step)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 
 class StepSeeds(Callback):
@@ -21,20 +22,27 @@ class StepSeeds(Callback):
 
     def state_dict(self) -> dict[str, int]:
         """The seed of the run."""
-        return {"seed": self._run_seed()}
+        return {"seed": self.seed}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """A resumed training goes on with its own seed."""
-        self._seed = state_dict["seed"]
+        """A resumed training goes on with its own seed, and says so if another was given."""
+        given, self._seed = self.seed, state_dict["seed"]
+        if given != self._seed:
+            rank_zero_warn(
+                f"resuming with a changed setting, seed_everything: {self._seed} in the checkpoint, {given} now: the "
+                "checkpoint's value stays"
+            )
 
-    def _run_seed(self) -> int:
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
         if self._seed is None:
             self._seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
         return self._seed
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Seeds torch, on all devices, NumPy and Python."""
-        entropy = [self._run_seed(), trainer.current_epoch, batch_idx, trainer.global_rank]
+        entropy = [self.seed, trainer.current_epoch, batch_idx, trainer.global_rank]
         first, second, third = numpy.random.SeedSequence(entropy).generate_state(3).tolist()
         seed_torch(first << 32 | second)
         numpy.random.seed(third)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wavspa_lit.packaged import HERE, list_configs
-
 from wavspa_lit.reporting.runs import read_results, run_of
 
 KINDS = ("data", "tasks", "models", "configs", "runs")
@@ -68,7 +67,8 @@ def _choices(file: Path, field: str) -> list[str]:
 
 def _configs() -> list[str]:
     first = {
-        name: next(iter(file.read_text(errors="replace").splitlines()), "empty") for name, file in list_configs().items()
+        name: next(iter(file.read_text(errors="replace").splitlines()), "empty")
+        for name, file in list_configs().items()
     }
     return [f"{name}: {line.lstrip('# ')}" for name, line in first.items()]
 

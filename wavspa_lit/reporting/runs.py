@@ -5,7 +5,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,45 @@ def new_run(task: str, model: str) -> Path:
 
 
 def latest_run(task: str, model: str) -> Path | None:
-    """The directory that `new_run` gave out last; None if it never did."""
-    runs = _runs(task, model)
-    return runs[max(runs)] if runs else None
+    """The directory that `new_run` gave out last for such a run; None if it never did.
+
+    A directory whose config.yaml is of another task or model is passed over. Older versions left the attention and the
+    kind of the task out of the names; such directories are found by their config.yaml.
+    """
+    for folder, name in ((task, model), (task.split("-")[0], model.split("-")[0])):
+        runs = _runs(folder, name)
+        for number in sorted(runs, reverse=True):
+            found = _names_in(runs[number] / "config.yaml")
+            if found == (task, model) or (found is None and (folder, name) == (task, model)):
+                return runs[number]
+    return None
+
+
+def names_of(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Names of the task and of the model of a config, as plain data: what tells runs apart on sight.
+
+    Both are made of words joined by `-`: the data, which of their tasks, a resolution other than 32, and whether it is
+    pretraining; the kind of wavelet, or the space if that is another one, and the attention if it is not softmax.
+    """
+    data, encoder = config["data"]["init_args"], config["model"]["init_args"]["encoder"]
+    size = data.get("resolution", 32)
+    pretraining = config["model"]["class_path"].endswith("MaskedPretraining")
+    attention = encoder["attention"]["kind"]
+    task = [config["data"]["class_path"], data.get("task"), size != 32 and size, pretraining and "pretraining"]
+    model = [encoder["wavelet"]["kind"] if encoder["space"] == "wavelet" else encoder["space"]]
+    model += [attention != "softmax" and attention]
+    names = ("-".join(str(word).split(".")[-1].lower() for word in words if word) for words in (task, model))
+    return next(names), next(names)
+
+
+def _names_in(file: Path) -> tuple[str, str] | None:
+    """`names_of` a run's config.yaml; None if the file is not there or cannot be read."""
+    import yaml
+
+    try:
+        return names_of(yaml.safe_load(file.read_text()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return None
 
 
 def _runs(task: str, model: str) -> dict[int, Path]:

@@ -1,0 +1,181 @@
+"""Everything of a run lies in its directory, which may be moved, linked, shared, or read only."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from wavspa_lit.cli import run
+
+CONSTANT = ["--model.optimizer.schedule", "constant", "--model.optimizer.warmup_steps", "0"]
+QUIET = ["--trainer.enable_progress_bar", "false"]
+
+
+def load(path):
+    return torch.load(path, weights_only=True)
+
+
+def best_score(path):
+    scores = (state.get("best_model_score") for name, state in load(path)["callbacks"].items() if "monitor" in name)
+    return max(score for score in scores if score is not None)
+
+
+def saved(folder):
+    return yaml.safe_load((Path(folder) / "config.yaml").read_text())
+
+
+def messages(recwarn):
+    return [str(warning.message) for warning in recwarn]
+
+
+def test_a_moved_run_keeps_its_best_score(lego, tmp_path):
+    good = ("--model.optimizer.lr", "0.03", "--trainer.max_steps", "12")
+    lego("--run", "here", *CONSTANT, *good)
+    (tmp_path / "here").rename(tmp_path / "there")
+    before = load("there/checkpoints/best.ckpt")
+    assert str(tmp_path) not in repr(before["callbacks"])
+    run(
+        ["fit", "--ckpt_path", "there/checkpoints/last.ckpt", "--trainer.max_steps", "15", "--best_checkpoint.mode=max"]
+    )
+    last = load("there/checkpoints/last.ckpt")
+    (best,) = (state for name, state in last["callbacks"].items() if "acc_trained" in name)
+    assert best["best_model_score"] >= best_score("there/checkpoints/best.ckpt") and len(best["best_k_models"]) == 1
+    assert sorted(path.name for path in (tmp_path / "there" / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_a_best_checkpoint_that_stays_behind_is_forgotten_in_a_line(lego):
+    lego("--run", "first", "--trainer.max_steps", "3")
+    with pytest.warns(UserWarning, match="best.ckpt is not there: its val/acc_trained of .* is forgotten"):
+        run(
+            ["fit", "--ckpt_path", "first/checkpoints/last.ckpt", "--run", "second", "--trainer.max_steps", "6", *QUIET]
+        )
+    assert best_score("second/checkpoints/last.ckpt") == best_score("second/checkpoints/best.ckpt")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "."],
+        ["--trainer.logger", "false"],
+        ['--trainer.logger=[{"class_path":"TensorBoardLogger","init_args":{"save_dir":"tb"}},'
+         '{"class_path":"CSVLogger","init_args":{"save_dir":"csv"}}]'],
+    ],
+    ids=["another", "none", "two"],
+)  # fmt: skip
+def test_the_run_directory_does_not_depend_on_the_logger(lego, tmp_path, flags):
+    for name in ("adaptive", "adaptive-2"):
+        lego("--trainer.max_steps", "3", *flags)
+        folder = tmp_path / "runs" / "lego" / name
+        assert {"checkpoints", "config.yaml", "results.json"} <= {path.name for path in folder.iterdir()}
+        assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    cli = lego("--trainer.max_steps", "6", "--resume", *flags)
+    assert cli.trainer.global_step == 6 and str(folder) == cli.trainer.default_root_dir
+    run(["test", "--ckpt_path", str(folder / "checkpoints" / "best.ckpt"), *QUIET])
+    results = json.loads((folder / "results.json").read_text())
+    assert results["fit"]["steps"] == 6 and results["test"]["checkpoint"] == "checkpoints/best.ckpt"
+
+
+@pytest.fixture
+def read_only():
+    """A function that makes a folder read-only; root, who may write everywhere, becomes somebody else."""
+    changed = []
+
+    def protect(folder):
+        changed.append(folder)
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            os.seteuid(12345)
+
+    yield protect
+    if os.getuid() == 0:
+        os.seteuid(0)
+    for folder in filter(Path.exists, changed):
+        folder.chmod(0o755)
+
+
+def test_a_run_that_may_only_be_read_is_tested_and_predicted_for(lego, read_only, monkeypatch, capsys, refused):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:  # pytest's own folders are closed to others
+        place = Path(name)
+        place.chmod(0o777)
+        monkeypatch.chdir(place)
+        lego("--run", "r", "--trainer.max_steps", "3")
+        read_only(place / "r")
+        checkpoint = ["--ckpt_path", "r/checkpoints/best.ckpt", *QUIET]
+        with pytest.warns(UserWarning, match="the results are shown but not kept.*--run DIR"):
+            run(["test", *checkpoint])
+        assert "test/acc" in capsys.readouterr().out
+        run(["test", *checkpoint, "--run", "elsewhere"])
+        assert "test" in json.loads((place / "elsewhere" / "results.json").read_text())
+        run(["predict", *checkpoint, "--output", "answers.csv"])
+        assert (place / "answers.csv").read_text().startswith("sequence,")
+        assert "--output FILE is needed" in refused("predict", *checkpoint)
+        shutil.rmtree(place / "elsewhere")
+        os.seteuid(os.getuid())
+
+
+def test_a_config_never_undoes_a_flag(lego, tmp_path):
+    lego("--run", "r", "--trainer.max_steps", "3")
+    assert not {"run", "resume", "ckpt_path", "init_from"} & saved("r").keys()
+    old = {
+        **saved("r"),
+        "run": None,
+        "resume": False,
+        "ckpt_path": None,
+        "init_from": None,
+    }  # as older versions wrote it
+    (tmp_path / "old.yaml").write_text(yaml.safe_dump(old))
+    cli = run(["fit", "--run", "r2", "--trainer.max_steps", "1", "-c", "old.yaml"])
+    assert cli.trainer.default_root_dir == str(tmp_path / "r2") and cli.trainer.global_step == 1
+    cli = run(["fit", "--ckpt_path", "r/checkpoints/last.ckpt", "--trainer.max_steps", "4", "--config=old.yaml"])
+    assert cli.trainer.default_root_dir == str(tmp_path / "r") and cli.trainer.global_step == 4
+    cli = run(["fit", "--resume", "--run", "r", "-c", "old.yaml", "--trainer.max_steps", "5"])
+    assert cli.trainer.global_step == 5
+
+
+def test_the_config_says_what_held_after_a_resume(lego, recwarn):
+    stop = ["--trainer.callbacks+=StopEarly", "--trainer.callbacks.patience"]
+    lego("--run", "r", "--trainer.max_steps", "3", *stop, "7")
+    changed = ["--seed_everything", "5", "--model.optimizer.lr", "0.1", "--model.optimizer.warmup_steps", "9"]
+    cli = lego("--run", "r", "--resume", "--trainer.max_steps", "6", *changed, *stop, "4")
+    config = saved("r")
+    assert config["seed_everything"] == 0 and config["trainer"]["max_steps"] == 6
+    assert config["model"]["init_args"]["optimizer"]["lr"] == 5e-4
+    assert config["model"]["init_args"]["optimizer"]["warmup_steps"] == 9
+    assert config["trainer"]["callbacks"][0]["init_args"]["patience"] == 4
+    (patience,) = (callback.patience for callback in cli.trainer.callbacks if hasattr(callback, "patience"))
+    assert patience == 4
+    said = "\n".join(messages(recwarn))
+    for text in ("seed_everything: 0 in the checkpoint, 5 now", "StopEarly.patience: 7 in the checkpoint, 4 now"):
+        assert text in said
+
+
+def test_a_training_that_is_done_says_so_and_changes_nothing(lego, caplog):
+    import logging
+
+    lego("--run", "r", "--trainer.max_steps", "6")
+    before = (saved("r"), json.loads(Path("r/results.json").read_text()))
+    logger = logging.getLogger("lightning.pytorch")
+    logger.addHandler(caplog.handler)
+    lego("--run", "r", "--resume", "--trainer.max_steps", "3")
+    logger.removeHandler(caplog.handler)
+    assert "nothing to train: already at step 6; raise --trainer.max_steps" in caplog.text
+    assert (saved("r"), json.loads(Path("r/results.json").read_text())) == before
+
+
+def test_a_start_that_fails_and_a_trial_take_no_name(lego, tmp_path, refused, tiny):
+    lego("--trainer.fast_dev_run", "true")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_that_others_start_are_asked_for_a_name(tiny, refused, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("WAVSPA_RUN", raising=False)
+    assert "--run DIR is needed" in refused("fit", *tiny)

@@ -26,4 +26,6 @@ wait "$other" || { tail -n 20 "$demo/transformer.log"; exit 1; }
 echo
 python -m wavspa_lit.reporting.table "$demo/ada" "$demo/transformer"
 echo
+python -m wavspa_lit.reporting.curves "$demo/accuracy_by_length.png" "$demo/transformer" "$demo/ada" > "$demo/accuracy_by_length.md"
+echo "Accuracy by length: $demo/accuracy_by_length.png"
 echo "Curves, learning rates and the learned filters: make tensorboard, then open http://localhost:6006"

@@ -1,5 +1,8 @@
 """What the command line takes beside Lightning's own options."""
 
+import itertools
+from collections.abc import Sequence
+
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -39,3 +42,26 @@ def add_arguments(parser: LightningArgumentParser) -> None:
         parser.set_defaults({f"{name}.{key}": value for key, value in values.items()})
     for name in LINKS:
         parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+
+def configs_first(arguments: Sequence[str]) -> list[str]:
+    """The command, its configs in their order, and the other options: a flag wins wherever it stands."""
+    configs: list[str] = list(arguments[:1])
+    others: list[str] = []
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument in ("-c", "--config"):
+            configs += [argument, *itertools.islice(rest, 1)]
+        else:
+            (configs if argument.startswith("--config=") else others).append(argument)
+    return configs + others
+
+
+def option(arguments: list[str], name: str) -> str | None:
+    """The value of an option, given as `--name value` or `--name=value`."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == name:
+            return following
+        if argument.startswith(f"{name}="):
+            return argument.split("=", 1)[1]
+    return None

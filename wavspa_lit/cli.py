@@ -1,10 +1,8 @@
 """The command line: `wavspa fit|validate|test|predict|describe`; `__main__.py` holds the rest of it."""
 
 import atexit
-import itertools
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ import wavspa_lit.tasks  # noqa: F401
 from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
-from wavspa_lit.arguments import add_arguments
+from wavspa_lit.arguments import add_arguments, configs_first, option
 from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, ConfigFile, known_classes_only, quieten
@@ -34,7 +32,7 @@ from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import RUNS, config_of, latest_run, names_of, new_run, run_of
 from wavspa_lit.shutdown import close_process_group
-from wavspa_lit.speed import GraphedStates, choose_speed, compile_blocks
+from wavspa_lit.speed import GraphedStates, against_graphs, choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 from wavspa_lit.training import as_list, build_trainer
@@ -75,14 +73,14 @@ class WavspaCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
-        arguments = _configs_first(renamed_flags(sys.argv[1:] if args is None else args))
-        run, checkpoint = _option(arguments, "--run"), _option(arguments, "--ckpt_path")
+        arguments = configs_first(renamed_flags(sys.argv[1:] if args is None else args))
+        run, checkpoint = option(arguments, "--run"), option(arguments, "--ckpt_path")
         resume = "--resume" in arguments
         if resume and checkpoint:
             parser.error("--resume finds the checkpoint itself; leave out one of --resume and --ckpt_path")
         if checkpoint and not resume and Path(checkpoint).is_dir():
             parser.error(f"--ckpt_path {checkpoint} is a folder; give a file, such as RUN/checkpoints/best.ckpt")
-        if (resume or checkpoint) and _option(arguments, "--init_from"):
+        if (resume or checkpoint) and option(arguments, "--init_from"):
             parser.error("--init_from starts a new training; leave it out, or --resume and --ckpt_path")
         if resume and run:
             checkpoint = str(Path(run) / "checkpoints" / "last.ckpt")
@@ -90,7 +88,7 @@ class WavspaCLI(LightningCLI):
         if checkpoint and not Path(checkpoint).is_file():
             stopped = "nothing to resume; start without --resume" if resume else "a run keeps best.ckpt and last.ckpt"
             parser.error(f"--ckpt_path {checkpoint}: no such file; {stopped}")
-        if any(_option(arguments, name) for name in ("-c", "--config")):
+        if any(option(arguments, name) for name in ("-c", "--config")):
             super().parse_arguments(parser, arguments)
             return
         if resume and not checkpoint:
@@ -120,7 +118,7 @@ class WavspaCLI(LightningCLI):
             parser.error(f"--length must be at least 1, got {config.length}")
         if config.trainer.val_check_interval == 0:
             parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
-        if config.speed == "graphs" and (clash := _against_graphs(config)):
+        if config.speed == "graphs" and (clash := against_graphs(config)):
             parser.error(f"--speed graphs {clash}")
         if config.resume and not config.ckpt_path:
             run = latest_run(*names_of(config.as_dict()))
@@ -200,7 +198,7 @@ class WavspaCLI(LightningCLI):
             on_gpu=on_gpu,
             training=self.subcommand == "fit",
             few_lengths=self.datamodule.few_lengths,
-            against_graphs=_against_graphs(config),
+            against_graphs=against_graphs(config),
         )
         if on_gpu and options["precision"] is None and torch.cuda.is_bf16_supported(including_emulation=False):
             options["precision"] = "bf16-mixed"
@@ -243,43 +241,6 @@ def _remove_if_empty(folder: Path) -> None:
     """Gives the name of a run back whose start has failed."""
     with suppress(OSError):
         folder.rmdir()
-
-
-def _against_graphs(config: jsonargparse.Namespace) -> str:
-    """Why CUDA graphs cannot serve with the other settings, and what to do; an empty text if they can."""
-    if (config.trainer.accumulate_grad_batches or 1) > 1:
-        return "overwrites the gradients of the batch before: leave out --trainer.accumulate_grad_batches"
-    if "fsdp" in str(config.trainer.strategy).lower():
-        return "needs parameters that stay in their place: --trainer.strategy ddp, not fsdp"
-    encoder = config.model.init_args.encoder
-    if encoder.activation_checkpointing:
-        return "needs activations that are kept: leave out --model.encoder.activation_checkpointing"
-    if encoder.attention.kind == "performer" and encoder.attention.redraw_interval:
-        return "needs features that stay: leave out --model.encoder.attention.redraw_interval"
-    return ""
-
-
-def _configs_first(arguments: Sequence[str]) -> list[str]:
-    """The command, its configs in their order, and the other options: a flag wins wherever it stands."""
-    configs: list[str] = list(arguments[:1])
-    others: list[str] = []
-    rest = iter(arguments[1:])
-    for argument in rest:
-        if argument in ("-c", "--config"):
-            configs += [argument, *itertools.islice(rest, 1)]
-        else:
-            (configs if argument.startswith("--config=") else others).append(argument)
-    return configs + others
-
-
-def _option(arguments: list[str], name: str) -> str | None:
-    """The value of an option, given as `--name value` or `--name=value`."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        if argument == name:
-            return following
-        if argument.startswith(f"{name}="):
-            return argument.split("=", 1)[1]
-    return None
 
 
 def run(args: list[str] | None = None, *, describing: bool = False) -> WavspaCLI:

@@ -51,6 +51,20 @@ def choose_speed(
     return "graphs", "batches have few lengths"
 
 
+def against_graphs(config: Any) -> str:
+    """Why CUDA graphs cannot serve with the other settings, and what to do; an empty text if they can."""
+    if (config.trainer.accumulate_grad_batches or 1) > 1:
+        return "overwrites the gradients of the batch before: leave out --trainer.accumulate_grad_batches"
+    if "fsdp" in str(config.trainer.strategy).lower():
+        return "needs parameters that stay in their place: --trainer.strategy ddp, not fsdp"
+    encoder = config.model.init_args.encoder
+    if encoder.activation_checkpointing:
+        return "needs activations that are kept: leave out --model.encoder.activation_checkpointing"
+    if encoder.attention.kind == "performer" and encoder.attention.redraw_interval:
+        return "needs features that stay: leave out --model.encoder.attention.redraw_interval"
+    return ""
+
+
 @cache
 def start_compiler() -> None:
     """Starts the processes that compile where the signals that end a process group do not reach them.

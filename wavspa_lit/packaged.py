@@ -10,10 +10,15 @@ FOLDER = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "con
 
 
 def list_configs() -> dict[str, Path]:
-    """Files by the names that `-c` takes: those in ./configs, and those of the package that these do not replace."""
-    folders = (FOLDER, Path("configs"))
+    """Files by the names that `-c` takes: those in ./configs, and those of the package that these do not replace.
+
+    Those in configs/sweeps are left out, because `wavspa sweep` takes them.
+    """
     return {
-        f"configs/{file.relative_to(folder)}": file for folder in folders for file in sorted(folder.rglob("*.yaml"))
+        f"configs/{file.relative_to(folder)}": file
+        for folder in (FOLDER, Path("configs"))
+        for file in sorted(folder.rglob("*.yaml"))
+        if file.parent.name != "sweeps"
     }
 
 

@@ -178,11 +178,12 @@ def test_two_ranks_report_what_one_process_reports(wavspa, task, configs, tmp_pa
 
 @pytest.mark.slow
 def test_torchrun_trains_one_run(configs, tmp_path):
-    """Every process chooses the run directory for itself, and all choose the same."""
+    """Ranks that another program starts share the run directory that they are given."""
     arguments = [*("-c", str(configs / "lego.yaml")), *TINY["lego"], *COMMON, "--trainer.max_steps", "3"]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     two = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    subprocess.run([*launcher, "-m", "--", "wavspa_lit", "fit", *arguments, *two], check=True)
+    run_flag = ("--run", "runs/lego/adaptive")  # ranks that others start cannot agree on a name
+    subprocess.run([*launcher, "-m", "--", "wavspa_lit", "fit", *arguments, *two, *run_flag], check=True)
     assert [path.name for path in (tmp_path / "runs" / "lego").iterdir()] == ["adaptive"]
     last = torch.load(tmp_path / "runs" / "lego" / "adaptive" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 3

@@ -53,6 +53,7 @@ def main(devices: int, folder: str, checkpoint: str | None = None) -> None:
         devices=devices,
         strategy=Shards() if devices > 1 else "auto",
         callbacks=[GradientNorm(), Results(), Throughput(), WaveletMonitor(), Save()],
+        default_root_dir=folder,
         logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
         enable_checkpointing=False,  # PyTorch ends with a segmentation fault where it gathers weights on CPUs
         enable_progress_bar=False,

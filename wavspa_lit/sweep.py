@@ -4,6 +4,7 @@ A file has groups; the trainings of a group are all combinations of its configs,
 
     folder: runs/study
     flags: --trainer.enable_progress_bar false            # of every training
+    evaluate: test                                        # the best checkpoint: test, or validate for a search
     groups:
       - configs: {listops: configs/listops.yaml}          # name: a file, or a file and flags: "FILE --flag value"
         models: {ada: configs/model/ada.yaml, transformer: configs/model/transformer.yaml}
@@ -37,25 +38,27 @@ class Training(NamedTuple):
     Attributes:
         run: Its run directory.
         arguments: What `wavspa fit` gets, the run directory excluded.
+        evaluate: What is done with its best checkpoint, test or validate.
     """
 
     run: Path
     arguments: list[str]
+    evaluate: str = "test"
 
     @property
     def state(self) -> str:
-        """`tested`, `begun` or `new`."""
+        """`done`, `begun` or `new`."""
         results = self.run / "results.json"
-        if results.is_file() and "test" in json.loads(results.read_text()):
-            return "tested"
+        if results.is_file() and self.evaluate in json.loads(results.read_text()):
+            return "done"
         return "begun" if (self.run / "checkpoints" / "last.ckpt").is_file() else "new"
 
     @property
     def commands(self) -> list[list[str]]:
-        """The training, resumed if it has begun, and the test of its best checkpoint."""
+        """The training, resumed if it has begun, and the evaluation of its best checkpoint."""
         resume = ["--resume"] if self.state == "begun" else []
         fit = ["wavspa", "fit", *self.arguments, "--run", str(self.run), *resume]
-        return [fit, ["wavspa", "test", "--ckpt_path", str(self.run / "checkpoints" / "best.ckpt")]]
+        return [fit, ["wavspa", self.evaluate, "--ckpt_path", str(self.run / "checkpoints" / "best.ckpt")]]
 
 
 def expand(plan: Mapping[str, Any]) -> list[Training]:
@@ -64,8 +67,10 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
     Raises:
         ValueError: For what a plan cannot hold; names it.
     """
-    if unknown := plan.keys() - {"folder", "flags", "groups"}:
-        raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: folder, flags, groups")
+    if unknown := plan.keys() - {"folder", "flags", "evaluate", "groups"}:
+        raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: folder, flags, evaluate, groups")
+    if (evaluate := plan.get("evaluate", "test")) not in ("test", "validate"):
+        raise ValueError(f"evaluate {evaluate!r}: give test or validate")
     trainings = [training for group in plan.get("groups") or () for training in _group(plan, group)]
     runs = [training.run for training in trainings]
     if not runs:
@@ -89,7 +94,8 @@ def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Traini
         for text in (plan.get("flags"), group.get("flags"), flags):
             arguments += shlex.split(text or "")
         arguments += ["--seed_everything", str(seed), "--data.seed", str(seed)]
-        yield Training(Path(plan.get("folder", "runs")) / "-".join([*names, f"seed{seed}"]), arguments)
+        run = Path(plan.get("folder", "runs")) / "-".join([*names, f"seed{seed}"])
+        yield Training(run, arguments, plan.get("evaluate", "test"))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -112,14 +118,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run_all(trainings: Sequence[Training], jobs: int) -> bool:
-    """Runs what is not tested yet, some at a time, and prints a line for each; returns whether all went well."""
+    """Runs what is not done yet, some at a time, and prints a line for each; returns whether all went well."""
     places: queue.Queue[str | None] = queue.Queue()
     for place in _gpus() * jobs:
         places.put(place)
 
     def one(training: Training) -> bool:
-        if training.state == "tested":
-            print(f"{training.run}: tested before, left as it is", flush=True)
+        if training.state == "done":
+            print(f"{training.run}: done before, left as it is", flush=True)
             return True
         place = places.get()
         print(f"{training.run}: {training.state}" + (f", on GPU {place}" if place is not None else ""), flush=True)
@@ -143,8 +149,9 @@ def _run_one(training: Training, gpu: str | None) -> bool:
                 last = log.read_text(errors="replace").strip().splitlines()[-1:]
                 print(f"{training.run}: failed, see {log}: {' '.join(last)}", flush=True)
                 return False
-    accuracy = json.loads((training.run / "results.json").read_text())["test"].get("test/acc")
-    print(f"{training.run}: tested" + ("" if accuracy is None else f", accuracy {100 * accuracy:.1f} %"), flush=True)
+    results = json.loads((training.run / "results.json").read_text())[training.evaluate]
+    accuracy = results.get("test/acc", results.get("val/acc"))
+    print(f"{training.run}: done" + ("" if accuracy is None else f", accuracy {100 * accuracy:.1f} %"), flush=True)
     return True
 
 

@@ -1,3 +1,4 @@
+import json
 import shlex
 
 import pytest
@@ -38,6 +39,7 @@ def test_a_plan_is_all_combinations_each_with_a_directory_of_its_own():
     "change,message",
     [
         ({"group": []}, "'group' is not part of a sweep"),
+        ({"evaluate": "fit"}, "evaluate 'fit'"),
         ({"groups": []}, "no trainings"),
         ({"groups": [{"models": {"a": "b"}}]}, "needs configs"),
         ({"groups": [{"configs": {"a": "b"}, "seed": 1}]}, "'seed' is not part of a group"),
@@ -68,13 +70,16 @@ def test_shipped_sweeps_are_commands_that_parse(configs, capsys, monkeypatch):
             assert stop.value.code == 0, words
 
 
-def test_a_sweep_trains_tests_and_is_not_run_again(tiny, configs, tmp_path, capfd):
+@pytest.mark.parametrize("evaluate", ["test", "validate"])
+def test_a_sweep_trains_evaluates_and_is_not_run_again(tiny, configs, tmp_path, capfd, evaluate):
     flags = shlex.join([*tiny[2:], "--trainer.max_epochs", "-1", "--trainer.max_steps", "2"])
     flags += " --trainer.val_check_interval 2"
     models = {"token": f"{configs}/model/transformer.yaml"}
     group = {"configs": {"lego": f"{configs}/lego.yaml {flags}"}, "models": models}
-    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"folder": "runs", "groups": [group]}))
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"folder": "runs", "evaluate": evaluate, "groups": [group]}))
     assert run(["plan.yaml"]) == 0
-    assert "lego-token-seed0: tested, accuracy" in capfd.readouterr().out
+    assert "lego-token-seed0: done, accuracy" in capfd.readouterr().out
     assert run(["plan.yaml"]) == 0
-    assert "tested before" in capfd.readouterr().out
+    assert "done before" in capfd.readouterr().out
+    results = json.loads((tmp_path / "runs" / "lego-token-seed0" / "results.json").read_text())
+    assert evaluate in results and ("test" in results) == (evaluate == "test")

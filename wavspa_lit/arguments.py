@@ -28,7 +28,9 @@ def add_arguments(parser: LightningArgumentParser) -> None:
         help="eager: as Python runs it; compile: blocks through torch.compile; graphs: compiled, and launched as CUDA "
         "graphs, for batches of few lengths; auto: the fastest that the settings allow on a GPU, eager on a CPU.",
     )
-    parser.add_argument("--inputs", type=str | None, default=None, help="predict: .tsv, .jsonl, or folder of images.")
+    parser.add_argument(
+        "--inputs", type=str | None, default=None, help="predict: .csv, .tsv, .jsonl, .txt, .png, or folder."
+    )
     parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
     parser.add_argument(
         "--length", type=int | None, default=None, help="describe: tokens; default: the longest trained."

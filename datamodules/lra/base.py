@@ -31,7 +31,7 @@ def text_of(record: Record, column: str = "text") -> bytes:
     text = record.get(column)
     if not isinstance(text, str) or not text:
         raise DataError(f"it has no {column}; this task reads texts")
-    return text.encode("utf-8", errors="surrogateescape")
+    return text.encode()
 
 
 class ArenaDataModule(SequenceDataModule):
@@ -184,7 +184,7 @@ class ArenaDataModule(SequenceDataModule):
             try:
                 examples.append(self.encode(record))
             except DataError as error:
-                raise DataError(f"--inputs {path}, example {record['name']}: {error}") from error
+                raise DataError(f"--inputs {path}, {record['where']}: {error}") from error
             names.append(record["name"])
         self._inputs, self.input_names = self.open(self.pack_inputs(examples), training=False), names
 

@@ -10,6 +10,7 @@ import PIL.Image
 from tqdm import tqdm
 
 from datamodules.errors import DataError
+from datamodules.pictures import read_grey
 from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw
 from datamodules.workers import start_pool
 
@@ -75,10 +76,9 @@ def read_images(size: int, paths: list[Path]) -> numpy.ndarray:
     images = numpy.empty((len(paths), size, size), numpy.uint8)
     for image, path in zip(images, paths, strict=True):
         try:
-            with PIL.Image.open(path) as picture:
-                pixels = numpy.asarray(picture.convert("L"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{path}: not an image ({error}); extract the archive again") from error
+            pixels = read_grey(path)
+        except DataError as error:
+            raise DataError(f"{error}; extract the archive again") from error
         if pixels.shape != image.shape:
             raise DataError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels instead of {size} x {size}")
         image[:] = pixels

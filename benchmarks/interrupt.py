@@ -70,6 +70,7 @@ class Setting:
     accumulate: int = 1
     ema: bool = False
     ranks: int = 1
+    tied: bool = False
 
     def places(self, how: How, where: Where) -> range:
         """Batches at which a training can be interrupted so that it goes on from a checkpoint."""
@@ -102,6 +103,11 @@ class Setting:
         flags = [f"--{name}={value}" for name, value in values.items()]
         if self.ema:
             flags += ["--trainer.callbacks+=wavspa_lit.callbacks.EMA", "--trainer.callbacks.decay=0.9"]
+        if self.tied:
+            tied = {"share_layers": "true", "loops": 2, "test_loops": 3, "input_injection": "true", "copy_gate": "true"}
+            tied |= {"deep_supervision": "true", "positions": "randomized_rotary"}
+            flags += [f"--model.encoder.{name}={value}" for name, value in tied.items()]
+            flags += ["--model.staged=true", "--data.min_vars=2", "--data.stream=true"]
         return ["-c", str(HERE.parent / "configs" / "lego.yaml"), *flags]
 
 

@@ -46,7 +46,9 @@ VOCABULARY, IDS = GROUPS["z2"].vocabulary, GROUPS["z2"].ids
 """Tokens of Z2 by id, and their ids."""
 
 
-def sample(generator: numpy.random.Generator, count: int, n_vars: int, group: str = "z2") -> Sentences:
+def sample(
+    generator: numpy.random.Generator, count: int, n_vars: int, group: str = "z2", min_vars: int | None = None
+) -> Sentences:
     """Draws sentences.
 
     The root of a chain is `a = val 0 ,` with any value; each further variable is the one before it times an element of
@@ -57,10 +59,12 @@ def sample(generator: numpy.random.Generator, count: int, n_vars: int, group: st
         count: Number of sentences.
         n_vars: Variables of the chain, at most 26.
         group: Name of the group; see `GROUPS`.
+        min_vars: Each chain has a random number of variables from min_vars to n_vars; None: all have n_vars.
 
     Returns:
-        Token ids (count, 5 * n_vars + 2); the value of each clause's variable (count, n_vars), in the order of the
-        clauses in the sentence; and the position of that variable in its chain (count, n_vars), the root being 0.
+        Token ids (count, 5 * n_vars + 2), 0 after the end of a sentence; the value of each clause's variable
+        (count, n_vars), in the order of the clauses in the sentence; and the position of that variable in its chain
+        (count, n_vars), the root being 0, and -1 after the end.
     """
     algebra = GROUPS[group]
     letters = generator.permuted(numpy.tile(numpy.arange(LETTERS), (count, 1)), axis=1)[:, :n_vars]
@@ -69,6 +73,11 @@ def sample(generator: numpy.random.Generator, count: int, n_vars: int, group: st
     for position in range(1, n_vars):
         values[:, position] = algebra.product[factors[:, position], values[:, position - 1]]
     order = generator.permuted(numpy.tile(numpy.arange(n_vars), (count, 1)), axis=1)
+    lengths = numpy.full((count, 1), n_vars)
+    if min_vars is not None and min_vars < n_vars:
+        lengths = generator.integers(min_vars, n_vars, (count, 1), endpoint=True)
+        # The front of a chain is a chain: the clauses beyond it move behind the others, where they are cut off.
+        order = numpy.take_along_axis(order, numpy.argsort(order >= lengths, axis=1, kind="stable"), axis=1)
 
     clauses = numpy.empty((count, n_vars, CLAUSE), dtype=numpy.int64)
     clauses[..., 0] = algebra.ids["a"] + letters
@@ -80,7 +89,10 @@ def sample(generator: numpy.random.Generator, count: int, n_vars: int, group: st
     edge = numpy.ones((count, 1), dtype=numpy.int64)
     ends = algebra.ids["[CLS]"] * edge, algebra.ids["[SEP]"] * edge
     tokens = numpy.concatenate((ends[0], clauses.reshape(count, -1), ends[1]), axis=1)
-    return tokens, numpy.take_along_axis(values, order, axis=1), order
+    values, end = numpy.take_along_axis(values, order, axis=1), CLAUSE * lengths + 1
+    numpy.put_along_axis(tokens, end, algebra.ids["[SEP]"], axis=1)
+    tokens[numpy.arange(tokens.shape[1]) > end] = algebra.ids["[PAD]"]
+    return tokens, values, numpy.where(order < lengths, order, -1)
 
 
 def split_bucket(tokens: numpy.ndarray) -> numpy.ndarray:
@@ -89,18 +101,20 @@ def split_bucket(tokens: numpy.ndarray) -> numpy.ndarray:
     return (tokens.astype(numpy.uint64) * odd).sum(1) >> numpy.uint64(61)
 
 
-def sample_split(generator: numpy.random.Generator, count: int, n_vars: int, group: str, split: Split) -> Sentences:
+def sample_split(
+    generator: numpy.random.Generator, count: int, n_vars: int, group: str, split: Split, min_vars: int | None = None
+) -> Sentences:
     """Draws sentences of a split.
 
     Sentences of up to five variables are few enough for a long stream to meet those of the tests. There a hash of its
     tokens says which split a sentence may be in: one eighth of them is for validation, one eighth for testing.
     """
     if n_vars > 5:
-        return sample(generator, count, n_vars, group)
+        return sample(generator, count, n_vars, group, min_vars)
     parts: list[Sentences] = []
     missing = count
     while missing:
-        drawn = sample(generator, 2 * missing + 64, n_vars, group)
+        drawn = sample(generator, 2 * missing + 64, n_vars, group, min_vars)
         bucket = split_bucket(drawn[0])
         mine = bucket > 1 if split == "train" else bucket == (split == "test")
         parts.append((drawn[0][mine][:missing], drawn[1][mine][:missing], drawn[2][mine][:missing]))
@@ -115,7 +129,10 @@ def to_batch(tokens: numpy.ndarray, values: numpy.ndarray, positions: numpy.ndar
     labels, groups = torch.full_like(batch, IGNORED), torch.full_like(batch, -1)
     labels[:, 1:-1:CLAUSE] = torch.from_numpy(values.astype(numpy.int64))
     groups[:, 1:-1:CLAUSE] = torch.from_numpy(positions.astype(numpy.int64))
-    return {"tokens": batch, "labels": labels, "groups": groups, "loss_mask": (groups >= 0) & (groups < n_train_vars)}
+    labels[groups < 0] = IGNORED
+    loss_mask, mask = (groups >= 0) & (groups < n_train_vars), batch != 0
+    found = {"tokens": batch, "labels": labels, "groups": groups, "loss_mask": loss_mask}
+    return found if mask.all() else {**found, "mask": mask}
 
 
 class LegoDataset(BatchDataset):
@@ -127,7 +144,7 @@ class LegoDataset(BatchDataset):
     """
 
     def __init__(self, sentences: Sentences, n_train_vars: int) -> None:
-        self.sentences = [part.astype(numpy.uint8) for part in sentences]
+        self.sentences = [part.astype(numpy.int8) for part in sentences]
         self.n_train_vars = n_train_vars
 
     def __len__(self) -> int:
@@ -141,15 +158,18 @@ class LegoDataset(BatchDataset):
 
 
 class LegoStream(StreamDataset):
-    """Sentences that are drawn when they are asked for."""
+    """Sentences that are drawn when they are asked for, for the arguments of `Lego`."""
 
-    def __init__(self, seed: list[int], count: int, n_vars: int, n_train_vars: int, group: str) -> None:
+    def __init__(
+        self, seed: list[int], count: int, n_vars: int, n_train_vars: int, group: str, min_vars: int | None = None
+    ) -> None:
         super().__init__(seed, count)
-        self.n_vars, self.n_train_vars, self.group = n_vars, n_train_vars, group
+        self.n_vars, self.n_train_vars, self.group, self.min_vars = n_vars, n_train_vars, group, min_vars
 
     def draw(self, generator: numpy.random.Generator, count: int) -> Batch:
         """See `StreamDataset.draw`."""
-        return to_batch(*sample_split(generator, count, self.n_vars, self.group, "train"), self.n_train_vars)
+        drawn = sample_split(generator, count, self.n_vars, self.group, "train", self.min_vars)
+        return to_batch(*drawn, self.n_train_vars)
 
 
 class Lego(ReasoningDataModule):
@@ -170,6 +190,8 @@ class Lego(ReasoningDataModule):
         eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
         num_workers: Processes that build batches; 0: none.
         seed: Seed of the sentences and of their order.
+        min_vars: Variables of the shortest training sentences, whose number is drawn for each from min_vars to n_vars;
+            by default all have n_vars, as those of the validation and the test always do.
     """
 
     def __init__(
@@ -185,13 +207,16 @@ class Lego(ReasoningDataModule):
         eval_batch_size: int | None = None,
         num_workers: int = 0,
         seed: int = 0,
+        min_vars: int | None = None,
     ) -> None:
         super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
         if not 2 <= n_vars <= 26:
             raise ValueError(f"data.n_vars must lie between 2 and 26, the letters of the alphabet, got {n_vars}")
         if not 1 <= n_train_vars <= n_vars:
             raise ValueError(f"data.n_train_vars must lie between 1 and data.n_vars={n_vars}, got {n_train_vars}")
-        self.n_vars, self.n_train_vars, self.stream = n_vars, n_train_vars, stream
+        if min_vars is not None and not 1 <= min_vars <= n_vars:
+            raise ValueError(f"data.min_vars must lie between 1 and data.n_vars={n_vars}, got {min_vars}")
+        self.n_vars, self.n_train_vars, self.min_vars, self.stream = n_vars, n_train_vars, min_vars, stream
         self.group = find_name(group, GROUPS, "data.group")
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         for split, count in self.counts.items():
@@ -247,8 +272,7 @@ class Lego(ReasoningDataModule):
         """See `SequenceDataModule.build_dataset`; the splits are drawn independently of each other."""
         seed = [self.seed, ("train", "val", "test").index(split)]
         if split == "train" and self.stream:
-            return LegoStream(seed, self.counts[split], self.n_vars, self.n_train_vars, self.group)
-        generator = numpy.random.default_rng(seed)
-        return LegoDataset(
-            sample_split(generator, self.counts[split], self.n_vars, self.group, split), self.n_train_vars
-        )
+            return LegoStream(seed, self.counts[split], self.n_vars, self.n_train_vars, self.group, self.min_vars)
+        generator, shortest = numpy.random.default_rng(seed), self.min_vars if split == "train" else None
+        drawn = sample_split(generator, self.counts[split], self.n_vars, self.group, split, shortest)
+        return LegoDataset(drawn, self.n_train_vars)

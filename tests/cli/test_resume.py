@@ -19,13 +19,14 @@ CASES = [
     (Setting(accumulate=4, ema=True), "exception", "batch_start", 30),
     (Setting(accumulate=4), "kill", "backward", 35),  # from a validation between two optimiser steps
     (Setting(ema=True), "sigint", "validation", 4),
+    (Setting(tied=True), "sigterm", "backward", 7),
 ]
 SLOW = [
     (Setting(workers=2, accumulate=4, ema=True, ranks=2), "sigterm", "batch_end", 20),
     (Setting(accumulate=4, ema=True, ranks=2), "exception", "backward", 38),
     (Setting(workers=2, ranks=2), "kill", "batch_start", 10),
 ]
-NAMES = [f"{how}-{where}" for _, how, where, _ in CASES]
+NAMES = [f"{how}-{where}{'-tied' * setting.tied}" for setting, how, where, _ in CASES]
 
 
 def continued(tmp_path, setting, how, where, batch):

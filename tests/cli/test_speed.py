@@ -7,6 +7,8 @@ from wavspa_lit.cli import run
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.speed import GraphedStates, compile_blocks
 
+TIED = {"share_layers": True, "loops": 3, "test_loops": 5, "input_injection": True, "copy_gate": True}
+TIED |= {"deep_supervision": True, "positions": "randomized_rotary"}
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
@@ -43,8 +45,8 @@ def trained(graphs, encodings, **settings):
 @needs_gpu
 @pytest.mark.parametrize(
     "encodings,settings",
-    [(1, {}), (1, {"space": "token"}), (2, {})],
-    ids=["wavelets", "tokens", "two towers"],
+    [(1, {}), (1, {"space": "token"}), (2, {}), (1, TIED)],
+    ids=["wavelets", "tokens", "two towers", "shared layers"],
 )
 def test_graphs_compute_what_compiled_blocks_compute(encodings, settings):
     losses, parameters = trained(True, encodings, **settings)

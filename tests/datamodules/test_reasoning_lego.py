@@ -90,6 +90,23 @@ def test_batches_ask_at_every_clause_and_train_the_first_of_the_chain():
     assert data.chance == 0.5 and Lego(group="s3").chance == pytest.approx(1 / 6)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_training_sentences_of_varying_length_are_padded_to_one(stream):
+    data = Lego(n_vars=8, n_train_vars=3, num_train=300, num_val=20, num_test=20, stream=stream, min_vars=2)
+    batch = next(iter(data.train_dataloader()))
+    seen = set()
+    for row in range(300):
+        length = int(batch["mask"][row].sum())
+        assert not batch["tokens"][row, length:].any() and (batch["labels"][row, length:] == -100).all()
+        words = [GROUPS["z2"].vocabulary[token] for token in batch["tokens"][row, :length]]
+        asked = batch["groups"][row] >= 0
+        found = zip(batch["labels"][row, asked].tolist(), batch["groups"][row, asked].tolist(), strict=True)
+        assert read(words, "z2") == list(found)
+        seen.add(int(asked.sum()))
+    assert seen == set(range(2, 9))
+    assert all("mask" not in held_out for held_out in (*data.val_dataloader(), *data.test_dataloader()))
+
+
 def take(data, epoch):
     loader = data.train_dataloader()
     loader.sampler.set_epoch(epoch)
@@ -143,6 +160,7 @@ def test_no_stream_however_long_meets_the_tests(n_vars):
         ({"n_vars": 1}, "n_vars"),
         ({"n_vars": 4}, "n_train_vars"),
         ({"n_train_vars": 0}, "n_train_vars"),
+        ({"min_vars": 13}, r"data.min_vars must lie between 1 and data.n_vars=12, got 13"),
         ({"group": "S3"}, "data.group 'S3'; known: s3, z2"),
         ({"num_test": 0}, "num_test"),
     ],

@@ -22,7 +22,7 @@ SPACES = [
     pytest.param({"wavelet": WaveletConfig(name="db2", level=2, per_level=True, sharing="head")}, id="levels-heads"),
     pytest.param({"wavelet": WaveletConfig(name="bior2.2", tied=False, mode="reflect")}, id="untied-reflect"),
 ]
-POSITIONS = ("none", "sinusoidal", "learned", "rotary", "alibi", "randomized")
+POSITIONS = ("none", "sinusoidal", "learned", "rotary", "alibi", "randomized", "randomized_rotary")
 LENGTHS = (13, 8, 5, 1)
 
 
@@ -92,6 +92,51 @@ def test_randomized_positions_increase_and_change_in_training_only():
         encoder(positions="randomized", max_position=31)
 
 
+def test_shared_layers_pass_several_times_through_the_same_weights():
+    """Twice through two blocks is once through four with the same weights; evaluation may pass more often."""
+    tied, plain = encoder(share_layers=True, loops=2), encoder(layers=4)
+    assert encoder().state_dict().keys() == tied.state_dict().keys()
+    plain.load_state_dict(tied.state_dict(), strict=False)
+    for block, again in zip(plain.blocks[2:], tied.blocks, strict=True):
+        block.load_state_dict(again.state_dict())
+    tokens = torch.randint(1, 11, (2, 9))
+    torch.testing.assert_close(tied(tokens)[0], plain(tokens)[0])
+    more = encoder(share_layers=True, test_loops=2)
+    more.load_state_dict(tied.state_dict())
+    torch.testing.assert_close(more(tokens)[0], tied(tokens)[0])
+    assert not torch.allclose(more.train()(tokens)[0], tied(tokens)[0])
+
+
+def test_states_of_every_pass_in_training_are_those_of_fewer_passes():
+    torch.manual_seed(0)
+    model = encoder(share_layers=True, loops=3, input_injection=True, deep_supervision=True, dropout=0.0).train()
+    tokens, mask = torch.randint(1, 11, (2, 9)), torch.arange(9) < torch.tensor([[9], [5]])
+    states, masks = model(tokens, mask)
+    assert states.shape == (6, 9, 8) and torch.equal(masks, mask.repeat(3, 1))
+    model.eval()
+    for passes, expected in enumerate(states.chunk(3), start=1):
+        model.test_loops = passes
+        torch.testing.assert_close(model(tokens, mask)[0], expected)
+
+
+def test_closed_copy_gates_keep_every_state():
+    model = encoder(copy_gate=True)
+    for block in model.blocks:
+        block.gate[2].bias.data.fill_(-1e4)
+    tokens = torch.randint(1, 11, (2, 9))
+    embedded = model.positions(model.embedding(tokens))
+    torch.testing.assert_close(model(tokens)[0], model.norm(embedded))
+
+
+def test_drawn_rotary_positions_one_apart_are_rotary_positions():
+    """With as many positions as tokens there is only one increasing sequence."""
+    drawn, rotary = encoder(positions="randomized_rotary", max_position=32), encoder(positions="rotary")
+    rotary.load_state_dict(drawn.state_dict())
+    tokens = torch.randint(1, 11, (2, 32))
+    torch.testing.assert_close(drawn(tokens)[0], rotary(tokens)[0])
+    assert not torch.allclose(drawn(tokens[:, :20])[0], rotary(tokens[:, :20])[0])
+
+
 @pytest.mark.parametrize("how", ["cls", "mean", "max"])
 def test_pooling_reads_valid_states_only(how):
     x, mask = torch.randn(2, 6, 3), torch.arange(6) < torch.tensor([[6], [4]])
@@ -105,11 +150,18 @@ def test_pooling_reads_valid_states_only(how):
     ("options", "message"),
     [
         ({"dim": 0}, "encoder.dim"),
+        ({"share_layers": True, "test_loops": 0}, "encoder.test_loops must be at least 1, got 0"),
+        ({"loops": 6}, "encoder.loops 6 is for several passes through the same blocks: set encoder.share_layers true"),
+        ({"test_loops": 12}, "encoder.test_loops 12 is for several passes"),
+        ({"input_injection": True}, "encoder.input_injection True is for several passes"),
+        ({"deep_supervision": True}, "encoder.deep_supervision True is for several passes"),
+        ({"copy_gate": True, "compat": "official"}, "released block, which has no copy_gate"),
         ({"layers": 0}, "encoder.layers"),
         ({"dropout": 1.5}, "encoder.dropout"),
         ({"max_position": 0}, "encoder.max_position"),
         ({"dim": 10}, "attention.heads"),
         ({"positions": "rotary", "attention": AttentionConfig(head_dim=3)}, "need an even head_dim, got 3"),
+        ({"positions": "randomized_rotary", "attention": AttentionConfig(head_dim=3)}, "need an even head_dim, got 3"),
         ({"wavelet": WaveletConfig(level=0)}, r"wavelet.level 0 leaves the tokens as they are"),
         (
             {"dim": 10, "attention": AttentionConfig(head_dim=4), "wavelet": WaveletConfig(sharing="head")},

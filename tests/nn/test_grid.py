@@ -11,6 +11,8 @@ from wavspa_lit.wavelets import WaveletConfig
 
 TOTAL, LENGTHS = 24, (24, 17, 8, 2, 1)
 WAVELET = WaveletConfig(name="db2", level=2)
+TIED = {"share_layers": True, "loops": 2, "test_loops": 3, "input_injection": True, "copy_gate": True}
+TIED |= {"deep_supervision": True, "positions": "randomized_rotary", "max_position": 64}
 SPACES = {
     "token": {"space": "token"},
     "fourier": {"space": "fourier"},
@@ -19,6 +21,9 @@ SPACES = {
     "wavelet-shared": {"wavelet": WAVELET, "bands": "shared"},
     "wavelet-joint": {"wavelet": WAVELET, "bands": "joint"},
     "wavelet-forward": {"wavelet": WAVELET, "synthesis": False},
+    "token-tied": {"space": "token", **TIED},
+    "wavelet-tied": {"wavelet": WAVELET, **TIED},
+    "wavelet-tied-joint": {"wavelet": WAVELET, "bands": "joint", **TIED},
 }
 GRID = [*product(SPACES, ATTENTIONS), ("fnet", "none")]
 pytestmark = pytest.mark.filterwarnings("ignore:.*level.*")
@@ -43,7 +48,7 @@ def batch():
 def test_padding_is_exact_in_every_pair(space, kind):
     """Alone, and in a padded batch with anything behind it: the same states."""
     positions = "rotary" if space.endswith(("joint", "shared")) else "sinusoidal"
-    model = encoder(options_of(space, kind), positions=positions)
+    model = encoder({"positions": positions, **options_of(space, kind)})
     tokens, mask = batch()
     padded, _ = model(tokens, mask)
     for row, length in enumerate(LENGTHS):
@@ -72,7 +77,7 @@ def test_every_pair_trains(space, kind, masked):
 
 
 @pytest.mark.parametrize("kind", ["softmax", "linear", "performer"])
-@pytest.mark.parametrize("space", ["token", "wavelet"])
+@pytest.mark.parametrize("space", ["token", "wavelet", "wavelet-tied"])
 def test_encoders_compile_without_graph_breaks(space, kind):
     torch._dynamo.reset()
     model = encoder(options_of(space, kind), layers=1)

@@ -65,6 +65,30 @@ def test_reasoning_trains_inside_the_trained_range_only():
     assert task.trained_labels(batch).tolist() == [[-100, 1, -100], [0, -100, -100]]
 
 
+def test_the_loss_is_the_mean_over_passes_or_asks_each_group_from_its_pass_on():
+    encoder = EncoderConfig(dim=8, layers=1, mlp_dim=16, dropout=0.0, share_layers=True, loops=2, deep_supervision=True)
+    groups = {"group_values": [1, 2, 3], "trained_groups": [0, 1]}
+    plain, staged = (TokenReasoning(encoder, OptimizerConfig(), staged, **SIZES, **groups) for staged in (False, True))
+    staged.load_state_dict(plain.state_dict())
+    group = torch.tensor([[0, 1, -1, 2], [1, 0, 2, -1]])
+    batch = {"tokens": torch.randint(1, 7, (2, 4)), "labels": (group % 3).masked_fill(group < 0, IGNORED)}
+    batch |= {"groups": group, "loss_mask": (group >= 0) & (group < 2)}
+    labels = plain.trained_labels(batch)
+    first, last = plain(batch).chunk(2)
+    torch.testing.assert_close(plain.eval()(batch), last)
+    mean = (plain.loss(first, labels)[0] + plain.loss(last, labels)[0]) / 2
+    torch.testing.assert_close(plain.train().training_step(batch, 0), mean)
+    root = labels.masked_fill(group > 0, IGNORED)
+    expected = (2 * staged.loss(first, root)[0] + 4 * staged.loss(last, labels)[0]) / 6
+    torch.testing.assert_close(staged.training_step(batch, 0), expected)
+    for wrong, message in (
+        ({"deep_supervision": False}, "deep_supervision true"),
+        ({"loops": 1}, "raise encoder.loops"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TokenReasoning({**asdict(encoder), **wrong}, OptimizerConfig(), True, **SIZES, **groups)
+
+
 def test_learned_positions_refuse_lengths_that_were_not_trained():
     encoder = EncoderConfig(dim=8, layers=1, mlp_dim=16, space="token", positions="learned")
     task = TokenReasoning(encoder, OptimizerConfig(), **SIZES, trained_length=5)

@@ -16,9 +16,11 @@ Bands = Literal["separate", "shared", "joint"]
 class SeparateBands(nn.ModuleList):
     """Attention inside each band, with weights of its own, as in the paper's code."""
 
-    def forward(self, bands: list[Band]) -> list[Tensor]:
-        """Maps bands to tensors of the shapes of their x."""
-        return [attend(band.x, band.mask) for attend, band in zip(self, bands, strict=True)]
+    def forward(self, bands: list[Band], places: list[Tensor] | None = None) -> list[Tensor]:
+        """Maps bands to tensors of the shapes of their x; without `places` each attention knows its stride."""
+        if places is None:
+            return [attend(band.x, band.mask) for attend, band in zip(self, bands, strict=True)]
+        return [attend(band.x, band.mask, place) for attend, band, place in zip(self, bands, places, strict=True)]
 
 
 class SharedBands(nn.Module):
@@ -33,9 +35,9 @@ class SharedBands(nn.Module):
         super().__init__()
         self.attention, self.strides = attention, strides
 
-    def forward(self, bands: list[Band]) -> list[Tensor]:
-        """Maps bands to tensors of the shapes of their x."""
-        places = positions(bands, self.strides)
+    def forward(self, bands: list[Band], places: list[Tensor] | None = None) -> list[Tensor]:
+        """Maps bands to tensors of the shapes of their x; `places` are those of `positions_of`, or the default."""
+        places = places or positions_of(bands, self.strides)
         return [self.attention(band.x, band.mask, place) for band, place in zip(bands, places, strict=True)]
 
 
@@ -54,24 +56,40 @@ class JointBands(nn.Module):
         self.embedding = nn.Parameter(torch.empty(len(strides), dim))
         nn.init.normal_(self.embedding, std=0.02)
 
-    def forward(self, bands: list[Band]) -> list[Tensor]:
-        """Maps bands to tensors of the shapes of their x."""
+    def forward(self, bands: list[Band], places: list[Tensor] | None = None) -> list[Tensor]:
+        """Maps bands to tensors of the shapes of their x; `places` are those of `positions_of`, or the default."""
         sizes = [band.x.shape[1] for band in bands]
         vectors = self.embedding.to(bands[0].x.dtype)
         marked = [Band(band.x + vector, band.mask) for band, vector in zip(bands, vectors, strict=True)]
-        position = torch.cat(positions(bands, self.strides))
+        position = torch.cat(places or positions_of(bands, self.strides), dim=-1)
         joint, order = concatenate(marked)
         if order is None:
             return list(self.attention(joint.x, None, position).split(sizes, dim=1))
-        out = self.attention(joint.x, joint.mask, position[order])
+        out = self.attention(joint.x, joint.mask, position.expand(len(order), -1).gather(1, order))
         back = order.argsort(dim=1)[..., None].expand_as(out)
         return list(out.gather(1, back).split(sizes, dim=1))
 
 
-def positions(bands: list[Band], strides: list[int]) -> list[Tensor]:
-    """For each band, where its entries lie, in tokens, (entries,)."""
-    entries = [band.x.shape[1] for band in bands]
-    return [torch.arange(n, device=bands[0].x.device) * stride for n, stride in zip(entries, strides, strict=True)]
+def positions_of(bands: list[Band], strides: list[int], position: Tensor | None = None) -> list[Tensor]:
+    """Where the entries of each band lie.
+
+    Args:
+        bands: The bands.
+        strides: See `Space`.
+        position: (rows, length) int64, where the tokens lie; None: one apart, from 0 on.
+
+    Returns:
+        For each band (entries,), or (rows, entries) if `position` is given. Entries beyond the last token lie as far
+        beyond its position.
+    """
+    device = bands[0].x.device
+    places = [
+        torch.arange(band.x.shape[1], device=device) * stride for band, stride in zip(bands, strides, strict=True)
+    ]
+    if position is None:
+        return places
+    tokens = [place.clamp(max=position.shape[1] - 1) for place in places]
+    return [position[:, token] + (place - token) for token, place in zip(tokens, places, strict=True)]
 
 
 def build_bands(

@@ -6,9 +6,14 @@ from wavspa_lit.nn.bands import build_bands
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.layer import SpaceAttention
 
+CLOSED = -3.0
+"""Bias of a new copy gate, which therefore lets 5 % of an update through, as in arXiv 2110.07732."""
+
 
 class Block(SpaceAttention):
     """`norm → space.analyse → attention on each band → space.synthesise → residual → norm → MLP → residual`.
+
+    With `config.copy_gate`, a gate between 0 and 1 for each position decides how much of all this replaces the input.
 
     Padding is exact: valid outputs do not depend on how far a sequence is padded or on what else is in the batch.
 
@@ -34,8 +39,24 @@ class Block(SpaceAttention):
             nn.Linear(config.mlp_dim, config.dim),
         )
         self.dropout = nn.Dropout(config.dropout)
+        self.gate: nn.Sequential | None = None
+        if config.copy_gate:
+            last = nn.Linear(config.dim, 1)
+            nn.init.constant_(last.bias, CLOSED)
+            self.gate = nn.Sequential(nn.Linear(config.dim, config.dim), nn.GELU(), last, nn.Sigmoid())
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels), with mask (batch, length) True for tokens, to the same shape."""
-        x = x + self.dropout(super().forward(self.attention_norm(x), mask))
-        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+    def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """Maps states to states.
+
+        Args:
+            x: (batch, length, channels).
+            mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
+            position: (batch or 1, length) int64, where the tokens lie, for rotary positions; None: one apart.
+
+        Returns:
+            (batch, length, channels).
+        """
+        attended = x + self.dropout(super().forward(self.attention_norm(x), mask, position))
+        normed = self.mlp_norm(attended)
+        new = attended + self.dropout(self.mlp(normed))
+        return new if self.gate is None else x + self.gate(normed) * (new - x)

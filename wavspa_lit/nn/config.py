@@ -24,10 +24,13 @@ class EncoderConfig:
     """Hidden channels of each block's MLP."""
     dropout: float = 0.1
     """Dropout on embeddings and residual branches."""
-    positions: Literal["none", "sinusoidal", "learned", "rotary", "alibi", "randomized"] = "sinusoidal"
-    """How the encoder knows positions. randomized: sinusoids of a random increasing sequence below max_position."""
+    positions: Literal["none", "sinusoidal", "learned", "rotary", "alibi", "randomized", "randomized_rotary"] = (
+        "sinusoidal"
+    )
+    """How the encoder knows positions. randomized: sinusoids of a random increasing sequence below max_position;
+    randomized_rotary: rotary positions from such a sequence, the same in all blocks."""
     max_position: int = 2048
-    """randomized: upper end of the positions that are drawn."""
+    """randomized, randomized_rotary: upper end of the positions that are drawn."""
     space: Literal["wavelet", "token", "fourier", "fnet"] | str = "wavelet"
     """Where attention runs; `token` with softmax attention is the plain Transformer, `fnet` has no attention; or the
     import path of a Space of your own, whose constructor reads any of dim, heads, wavelet and synthesis."""
@@ -41,6 +44,18 @@ class EncoderConfig:
     synthesis: bool = True
     """wavelet: transform back to tokens after the attention. False leaves that out, for comparison: the coefficients
     stand where the tokens stood."""
+    share_layers: bool = False
+    """Pass the input several times through the same blocks, so that depth costs no parameters."""
+    loops: int = 1
+    """share_layers: passes through the blocks in training."""
+    test_loops: int | None = None
+    """share_layers: passes in evaluation, any number; null: as many as `loops`."""
+    input_injection: bool = False
+    """share_layers: add the embedded input to the states before each pass."""
+    deep_supervision: bool = False
+    """share_layers: the training loss is the mean over the states after every pass, not that of the last pass."""
+    copy_gate: bool = False
+    """A gate in each block that lets a position keep its state as it was before the block (arXiv 2110.07732)."""
     activation_checkpointing: bool = False
     """Keep only the inputs of the blocks for the backward pass and compute the rest again: more time, less memory."""
     compat: Literal["none", "official"] = "none"
@@ -48,9 +63,9 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "encoder")
-        for name in ("dim", "layers", "mlp_dim", "max_position"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"encoder.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("dim", "layers", "mlp_dim", "max_position", "loops", "test_loops"):
+            if (size := getattr(self, name)) is not None and size < 1:
+                raise ValueError(f"encoder.{name} must be at least 1, got {size}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"encoder.dropout must lie in [0, 1), got {self.dropout}")
         if self.positions in ("sinusoidal", "randomized") and self.dim % 2:
@@ -60,6 +75,7 @@ class EncoderConfig:
                 "activation_checkpointing computes blocks again with the same random features, which "
                 "attention.redraw_interval may have changed meanwhile; leave one of them out"
             )
+        self._check_passes()
         self._check_attention()
         self._check_space()
         self._check_bands()
@@ -69,11 +85,15 @@ class EncoderConfig:
                 "compat official rebuilds the released block, which is for space wavelet with attention for each band, "
                 "and transforms back; leave compat none"
             )
+        if self.compat == "official" and self.copy_gate:
+            raise ValueError(
+                "compat official rebuilds the released block, which has no copy_gate; leave one of them out"
+            )
         if not self.synthesis:
             self._check_without_synthesis()
         if "wavelet" not in settings_of(self.space_class):
             warn_unread(self, "encoder", {"wavelet"}, f"encoder.space {self.space}")
-        if self.positions != "randomized":
+        if not self.positions.startswith("randomized"):
             warn_unread(self, "encoder", {"max_position"}, f"encoder.positions {self.positions}")
 
     @property
@@ -84,11 +104,22 @@ class EncoderConfig:
     @property
     def attention_positions(self) -> Positions:
         """The positions that the attention knows; absolute ones are added to the embeddings instead."""
+        if self.positions == "randomized_rotary":
+            return "rotary"
         return self.positions if self.positions in ("rotary", "alibi") else "none"
 
     def build_space(self) -> Space:
         """Builds the space of one block."""
         return build(self.space_class, **{**vars(self), "heads": self.attention.heads})
+
+    def _check_passes(self) -> None:
+        for name in ("loops", "test_loops", "input_injection", "deep_supervision"):
+            value = getattr(self, name)
+            if not self.share_layers and value != getattr(EncoderConfig, name):
+                raise ValueError(
+                    f"encoder.{name} {value} is for several passes through the same blocks: set encoder.share_layers "
+                    f"true, or leave {name} out"
+                )
 
     def _check_attention(self) -> None:
         mechanism = self.attention.mechanism
@@ -99,8 +130,10 @@ class EncoderConfig:
             )
         if "heads" in settings_of(mechanism):
             width = self.attention.width(self.dim)  # raises when the heads do not fit
-            if self.positions == "rotary" and width % 2:
-                raise ValueError(f"positions rotary need an even head_dim, got {width}; set attention.head_dim")
+            if self.attention_positions == "rotary" and width % 2:
+                raise ValueError(
+                    f"positions {self.positions} need an even head_dim, got {width}; set attention.head_dim"
+                )
 
     def _check_space(self) -> None:
         if self.space == "wavelet" and not self.wavelet.level:
@@ -116,9 +149,9 @@ class EncoderConfig:
             raise ValueError(
                 f"attention.kind none leaves the tokens of space {self.space} unmixed; use space fnet, or an attention"
             )
-        if self.space == "fnet" and self.positions == "rotary":
+        if self.space == "fnet" and self.attention_positions == "rotary":
             raise ValueError(
-                "positions rotary turn queries and keys, and space fnet has none; use positions sinusoidal"
+                f"positions {self.positions} turn queries and keys, and space fnet has none; use positions sinusoidal"
             )
 
     def _check_bands(self) -> None:

@@ -24,8 +24,9 @@ def flop_counter() -> FlopCounterMode:
 def forward_flops(encoder: Encoder, length: int) -> int:
     """Operations of the matrix products and convolutions of a forward pass over one sequence, attention included.
 
-    They are counted by torch.utils.flop_counter; a multiplication and an addition count 2. Only shapes are followed and
-    nothing is computed, so that the length may be large.
+    Passes through shared layers count as often as in training. Operations are counted by torch.utils.flop_counter; a
+    multiplication and an addition count 2. Only shapes are followed and nothing is computed, so that the length may be
+    large.
 
     Raises:
         TypeError: If the encoder has an embedding of the user's own, whose inputs are not known.
@@ -37,14 +38,15 @@ def forward_flops(encoder: Encoder, length: int) -> int:
     if isinstance(embedding, nn.Linear) and not encoder.scalars:
         shape.append(embedding.in_features)
     device = next(encoder.parameters()).device
-    training = encoder.training
+    training, test_loops = encoder.training, encoder.test_loops
+    encoder.test_loops = encoder.loops
     # Compilation is off, because a compiled module whose first call is under a counter is never compiled afterwards
     # (PyTorch issue 190286).
     eager = torch.compiler.set_stance("force_eager")
     with eager, FakeTensorMode(allow_non_fake_inputs=True), flop_counter() as counter, torch.no_grad():
         kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
         encoder.eval().forward(torch.ones(shape, dtype=kind, device=device))
-    encoder.train(training)
+    encoder.train(training).test_loops = test_loops
     return counter.get_total_flops()
 
 

@@ -11,7 +11,7 @@ from wavspa_lit.choices import from_plain
 from wavspa_lit.nn.block import Block
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.official import OfficialBlock
-from wavspa_lit.nn.positions import build_positions
+from wavspa_lit.nn.positions import DrawnPositions, build_positions
 
 
 class Encoder(nn.Module):
@@ -55,7 +55,12 @@ class Encoder(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(config.dim)) if cls_token else None
         longest = None if max_length is None else max_length + int(cls_token)
         self.positions = build_positions(config, longest)
+        # Positions that all blocks rotate by, if they are drawn.
+        drawn = config.positions == "randomized_rotary"
+        self.drawn = DrawnPositions(config.max_position, longest or 0) if drawn else None
         self.dropout = nn.Dropout(config.dropout)
+        self.loops, self.test_loops = config.loops, config.test_loops or config.loops
+        self.input_injection, self.deep_supervision = config.input_injection, config.deep_supervision
         self.checkpointing = config.activation_checkpointing
         self.official = config.compat == "official"
         block = OfficialBlock if self.official else Block
@@ -72,23 +77,44 @@ class Encoder(nn.Module):
 
         Returns:
             States (batch, length, config.dim) and their mask; one longer in front when there is a CLS token. With
-            `compat: official` there is no mask, because the released code pools the padding, too.
+            `compat: official` there is no mask, because the released code pools the padding, too. In training with
+            `deep_supervision` they are (passes * batch, length, config.dim), the first pass first.
         """
         if self.cls_token is not None and mask is not None:
             # The released code masks the CLS token when the first token is padding.
             first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)
             mask = torch.cat((first, mask), dim=1)
-        return self.states(inputs, mask), None if self.official else mask
+        states = self.states(inputs, mask)
+        if self.official or mask is None:
+            return states, None
+        return states, mask.repeat(self.supervised_passes, 1)
+
+    @property
+    def passes(self) -> int:
+        """How often the input goes through the blocks, which may differ between training and evaluation."""
+        return self.loops if self.training else self.test_loops
+
+    @property
+    def supervised_passes(self) -> int:
+        """The number of passes whose states `forward` returns."""
+        return self.loops if self.deep_supervision and self.training else 1
 
     def states(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """The states of `forward` alone; `mask` has an entry for the CLS token, if there is one."""
         x = self.embedding(inputs[..., None] if self.scalars else inputs)
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
-        x = self.dropout(self.positions(x, mask))
-        for block in self.blocks:
-            if self.checkpointing and self.training:
-                x = checkpoint(block, x, mask, use_reentrant=False)
-            else:
-                x = block(x, mask)
-        return self.norm(x)
+        embedded = x = self.dropout(self.positions(x, mask))
+        arguments = (mask,) if self.drawn is None else (mask, self.drawn(x, mask))
+        passed: list[Tensor] = []
+        for index in range(self.passes):
+            if index and self.input_injection:
+                x = x + embedded
+            for block in self.blocks:
+                if self.checkpointing and self.training:
+                    x = checkpoint(block, x, *arguments, use_reentrant=False)
+                else:
+                    x = block(x, *arguments)
+            if self.supervised_passes > 1:
+                passed.append(x)
+        return self.norm(torch.cat(passed) if passed else x)

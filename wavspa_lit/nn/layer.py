@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.attention.base import Positions
 from wavspa_lit.choices import check, settings_of
-from wavspa_lit.nn.bands import Bands, build_bands
+from wavspa_lit.nn.bands import Bands, build_bands, positions_of
 from wavspa_lit.spaces import Space, WaveletSpace
 from wavspa_lit.wavelets import WaveletConfig
 
@@ -27,18 +27,20 @@ class SpaceAttention(nn.Module):
         super().__init__()
         self.space, self.attentions = space, attentions
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """Attends within the sequences.
 
         Args:
             x: (batch, length, channels).
             mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
+            position: (batch or 1, length) int64, where the tokens lie, for rotary positions; None: one apart.
 
         Returns:
             (batch, length, channels). Entries in the padding are finite and meaningless.
         """
         bands = self.space.analyse(x, mask)
-        return self.space.synthesise(self.attentions(bands), x.shape[1], mask)
+        places = () if position is None else (positions_of(bands, self.space.strides, position),)
+        return self.space.synthesise(self.attentions(bands, *places), x.shape[1], mask)
 
 
 class WaveletAttention(SpaceAttention):

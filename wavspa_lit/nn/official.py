@@ -53,9 +53,9 @@ class OfficialBlock(SpaceAttention):
         )
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels), with mask (batch, length) True for tokens, to the same shape."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """Maps x (batch, length, channels) to the same shape; see `Block.forward` for the arguments."""
         if mask is not None:
             x = torch.where(mask[..., None], x, 0.0)
-        x = x + super().forward(self.attention_norm(x))
+        x = x + super().forward(self.attention_norm(x), None, position)
         return x + self.mlp(self.dropout(x))

@@ -51,8 +51,8 @@ class LearnedPositions(nn.Module):
         return x + self.embedding.weight[:length]
 
 
-class RandomizedPositions(nn.Module):
-    """Adds `sinusoids` of a random increasing sequence, so that large positions are trained (arXiv 2305.16843).
+class DrawnPositions(nn.Module):
+    """Draws a random increasing sequence of positions, so that large ones are trained (arXiv 2305.16843).
 
     In training, a new subset of 0 ... max_position - 1 is drawn at every step. In evaluation, sequences of one length
     always get the same subset, so that results can be repeated and do not depend on padding.
@@ -71,14 +71,28 @@ class RandomizedPositions(nn.Module):
         self.register_buffer("ranks", ranks, persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Maps x (batch, length, channels) to the same shape; LengthError if it is longer than max_position."""
+        """Draws positions for a batch.
+
+        Args:
+            x: (batch, length, channels), of which only the shape and the device matter.
+            mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
+
+        Returns:
+            (batch, length) int64, or (1, length) without a mask. After a row's end positions go on one apart.
+
+        Raises:
+            LengthError: If the input is longer than max_position.
+        """
         length, known = x.shape[1], len(self.ranks)
         self._check(length, known)
         ranks = torch.randperm(known, device=x.device) if self.training else self.ranks
         lengths = torch.full((1,), length, device=x.device) if mask is None else mask.sum(-1)
         # Each row takes the positions of the lowest ranks, as many as it has tokens, in increasing order.
         taken = torch.where(ranks < lengths[:, None], torch.arange(known, device=x.device), known)
-        return x + sinusoids(taken.sort(-1).values[:, :length], x.shape[2]).to(x.dtype)
+        taken = taken.sort(-1).values[:, :length]
+        last = (lengths[:, None] - 1).clamp(min=0)
+        beyond = torch.arange(length, device=x.device) - last
+        return torch.where(beyond > 0, taken.gather(1, last) + beyond, taken)
 
     @staticmethod
     def _check(length: int, known: int) -> None:
@@ -86,6 +100,18 @@ class RandomizedPositions(nn.Module):
             raise LengthError(
                 f"randomized positions lie below {known}, the input has {length}; raise encoder.max_position"
             )
+
+
+class RandomizedPositions(nn.Module):
+    """Adds `sinusoids` of `DrawnPositions`, whose arguments it takes."""
+
+    def __init__(self, max_position: int, max_length: int = 0) -> None:
+        super().__init__()
+        self.drawn = DrawnPositions(max_position, max_length)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Maps x (batch, length, channels) to the same shape; LengthError if it is longer than max_position."""
+        return x + sinusoids(self.drawn(x, mask), x.shape[2]).to(x.dtype)
 
 
 def build_positions(config: EncoderConfig, max_length: int | None) -> nn.Module:

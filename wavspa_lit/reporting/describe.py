@@ -18,6 +18,7 @@ def describe(task: Task, length: int) -> str:
     Operations are those of matrix products and convolutions in a forward pass over one sequence, as
     torch.utils.flop_counter counts them (2 for a multiplication and addition), attention included. Activation memory is
     what the forward pass of one sequence in training keeps for the backward pass, in float32, parameters left out.
+    Blocks through which the input passes several times cost that many times as much; their parameters count once.
 
     Args:
         task: The model.
@@ -35,6 +36,7 @@ def describe(task: Task, length: int) -> str:
         flops, kept = training_cost(block, x)
     if encoder.checkpointing:
         kept = x.nbytes
+    flops, kept = flops * encoder.loops, kept * encoder.loops
     bands = " + ".join(map(str, block.space.lengths(total))) or "none"
     for index, each in enumerate(encoder.blocks):
         rows.append((f"block {index}", bands, _count(each), f"{flops / 1e6:.2f}", f"{kept / 2**20:.2f}"))
@@ -44,6 +46,8 @@ def describe(task: Task, length: int) -> str:
     memory = kept * len(encoder.blocks) / 2**20
     rows.append(("all", "", everything, f"{whole / 1e6:.2f}", f"{memory:.2f}"))
     title = f"{type(task).__name__} at length {length}: {task.encoder_config.space} space"
+    if task.encoder_config.share_layers:
+        title += f", {encoder.loops} passes in training, {encoder.test_loops} in evaluation"
     return "\n".join([title, *_aligned([tuple(map(str, row)) for row in rows])])
 
 

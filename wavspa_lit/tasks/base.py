@@ -93,6 +93,10 @@ class Task(LightningModule, ABC):
         """The labels that the loss is taken over; `IGNORED` elsewhere."""
         return batch["labels"]
 
+    def labels_of_passes(self, labels: Tensor, batch: Batch) -> Tensor:
+        """The labels that the loss is taken over, once more for each pass that is trained on (`deep_supervision`)."""
+        return torch.cat([labels] * self.encoder.supervised_passes)
+
     def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy over the labels that are not `IGNORED`, and their number."""
         count = (labels != IGNORED).sum()
@@ -115,10 +119,10 @@ class Task(LightningModule, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Logs `train/loss` and `train/acc` of the batch; returns the loss."""
         logits, labels = self(batch), self.trained_labels(batch)
-        loss, count = self.loss(logits, labels)
-        correct = (logits.argmax(-1) == labels).sum()
+        loss, _ = self.loss(logits, self.labels_of_passes(labels, batch))
+        correct = (logits[-len(labels) :].argmax(-1) == labels).sum()
         self.log("train/loss", loss, prog_bar=True)
-        self.log("train/acc", correct / count.clamp(min=1))
+        self.log("train/acc", correct / (labels != IGNORED).sum().clamp(min=1))
         weight = self.encoder_config.wavelet.penalty
         banks = [module for module in self.encoder.modules() if isinstance(module, FilterBank)]
         if weight and banks:

@@ -21,6 +21,8 @@ class TokenReasoning(Task):
     Args:
         encoder: The encoder.
         optimizer: AdamW and its schedule.
+        staged: Require the answers of the k-th group, such as link k of a chain, from the k-th pass on; needs
+            `encoder.deep_supervision` and a pass for each trained group.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of answers; linked to the data.
         max_length: Longest sequence; linked to the data.
@@ -35,6 +37,7 @@ class TokenReasoning(Task):
         self,
         encoder: EncoderConfig,
         optimizer: OptimizerConfig,
+        staged: bool = False,
         *,
         vocab_size: int,
         num_classes: int,
@@ -50,10 +53,21 @@ class TokenReasoning(Task):
             vocab_size=vocab_size,
             num_classes=num_classes,
             max_length=trained_length or max_length,
+            staged=staged,
             group_name=group_name,
             group_values=list(group_values),
             trained_groups=list(trained_groups),
         )
+        self.staged, passes = staged, self.encoder_config.loops
+        if staged and not self.encoder_config.deep_supervision:
+            raise ValueError(
+                "model.staged says from which pass on an answer is required: set encoder.deep_supervision true"
+            )
+        if staged and passes <= max(trained_groups, default=0):
+            raise ValueError(
+                f"model.staged requires the answers of group k from pass k on, and group {max(trained_groups) + 1} is "
+                f"trained in {passes} passes; raise encoder.loops"
+            )
         self.head = TokenHead(self.encoder_config.dim, num_classes)
         self.group_name, self.group_values = group_name, list(group_values)
         trained = torch.zeros(len(self.group_values), dtype=torch.bool)
@@ -69,6 +83,13 @@ class TokenReasoning(Task):
     def trained_labels(self, batch: Batch) -> Tensor:
         """The labels inside the trained range."""
         return batch["labels"].masked_fill(~batch["loss_mask"], IGNORED)
+
+    def labels_of_passes(self, labels: Tensor, batch: Batch) -> Tensor:
+        """See `Task.labels_of_passes`; with `staged`, group k is not asked for before pass k."""
+        if not self.staged:
+            return super().labels_of_passes(labels, batch)
+        passes = range(self.encoder.supervised_passes)
+        return torch.cat([labels.masked_fill(batch["groups"] > index, IGNORED) for index in passes])
 
     def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
         """Adds a batch to the accuracies of `split`, overall and by group."""

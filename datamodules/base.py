@@ -61,6 +61,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         """Longest sequence, in tokens."""
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called, in the order of their numbers; empty if they have no names."""
+        return ()
+
+    @property
     def trained_length(self) -> int:
         """Longest training sequence, in tokens; shorter than `max_length` where longer ones are tested."""
         return self.max_length
@@ -126,7 +131,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self._loader("test", in_order=True)
 
     def read_inputs(self, path: str | Path) -> None:
-        """Makes predictions be about a user's files; see `read_records`.
+        """Makes predictions be about a user's files, for which no training data are needed; see `read_records`.
 
         Raises:
             DataError: If the task cannot read them, or an example cannot be used; names it.

@@ -13,6 +13,15 @@ from wavspa_lit.training import BEST, LAST
 # What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
 LINKS = ("vocab_size", "num_classes", "max_length", "trained_length", "group_name", "group_values", "trained_groups")
 
+EXAMPLES = {
+    "predict": """example: what a trained model says of reviews of one's own; see docs/data.md for the formats
+
+  printf 'text\\na moving film\\na waste of time\\n' > reviews.tsv
+  wavspa predict --ckpt_path runs/text/adaptive/checkpoints/best.ckpt --inputs reviews.tsv --output answers.csv
+""",
+}
+"""What the help of a command ends with."""
+
 
 def add_arguments(parser: LightningArgumentParser) -> None:
     """Adds the run directory, the two checkpoints, and the links from data to model."""

@@ -22,10 +22,10 @@ import wavspa_lit.tasks  # noqa: F401
 from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
-from wavspa_lit.arguments import add_arguments, configs_first, option
+from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, option
 from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
-from wavspa_lit.console import ArgumentParser, ConfigFile, known_classes_only, quieten
+from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, known_classes_only, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.files import unwritable, writable
 from wavspa_lit.renamed import renamed_flags
@@ -58,7 +58,7 @@ class WavspaCLI(LightningCLI):
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Builds a parser with short errors and `-c` for a config file."""
         kwargs.setdefault("dump_header", [f"wavspa_lit=={__version__}"])
-        parser = ArgumentParser(**kwargs)
+        parser = ArgumentParser(formatter_class=HelpFormatter, **kwargs)
         parser.add_argument(
             "-c",
             "--config",
@@ -66,6 +66,9 @@ class WavspaCLI(LightningCLI):
             help="Configuration file, or a name of `wavspa list configs`; later ones override.",
         )
         return parser
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        return super()._prepare_subcommand_parser(klass, subcommand, epilog=EXAMPLES.get(subcommand), **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what Lightning does not have."""

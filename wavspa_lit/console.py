@@ -1,5 +1,6 @@
 """What the console shows: errors in a line, and no messages that say nothing about the user's run."""
 
+import argparse
 import difflib
 import inspect
 import logging
@@ -57,6 +58,10 @@ def quieten() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # where it arose is of no use here
     for message in IRRELEVANT:
         warnings.filterwarnings("ignore", message=f"(?s).*{message}")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHelpFormatter):  # type: ignore[misc]
+    """Leaves the lines of examples as they are."""
 
 
 class ArgumentParser(LightningArgumentParser):

@@ -223,7 +223,9 @@ class ArenaDataModule(SequenceDataModule):
         return self.download() if self.source == "download" or not self.own_generator else None
 
     def prepare_data(self) -> None:
-        """Reads, generates or downloads all splits into the cache, once."""
+        """Reads, generates or downloads all splits into the cache, once; does nothing after `read_inputs`."""
+        if self.input_names is not None:
+            return
         for split in SPLITS:
             self.build_dataset(split)
 

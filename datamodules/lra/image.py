@@ -16,6 +16,7 @@ from datamodules.sources import synthetic
 from datamodules.sources.archives import Archive
 
 TRAIN, TEST = tuple(f"data_batch_{number}" for number in range(1, 6)), ("test_batch",)
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORD = 1 + 3 * 32 * 32
 
 
@@ -57,6 +58,11 @@ class Image(PixelDataModule):
     def num_classes(self) -> int:
         """The ten classes, in the order of CIFAR-10."""
         return 10
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """See `SequenceDataModule.class_names`."""
+        return CLASSES
 
     @property
     def augmentation(self) -> Augment:

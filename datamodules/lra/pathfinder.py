@@ -75,6 +75,11 @@ class Pathfinder(PixelDataModule):
         return 2
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """See `SequenceDataModule.class_names`."""
+        return ("different", "same")
+
+    @property
     def augmentation(self) -> Augment:
         """See `PixelDataModule.augmentation`."""
         return flip_both_ways

@@ -52,6 +52,11 @@ class Retrieval(ArenaDataModule):
         return 2
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """See `SequenceDataModule.class_names`."""
+        return ("unrelated", "citing")
+
+    @property
     def max_length(self) -> int:
         """See `SequenceDataModule.max_length`."""
         return self._max_length

@@ -58,6 +58,11 @@ class Text(ArenaDataModule):
         return 2
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """See `SequenceDataModule.class_names`."""
+        return ("negative", "positive")
+
+    @property
     def max_length(self) -> int:
         """See `SequenceDataModule.max_length`."""
         return self._max_length

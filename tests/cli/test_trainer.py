@@ -1,6 +1,5 @@
-"""What a user trusts the trainer with: warm starts, guards, averages, trust, inputs, lists."""
+"""What a user trusts the trainer with: warm starts, guards, averages, trust, lists."""
 
-import csv
 import itertools
 import json
 import logging
@@ -8,8 +7,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy
-import PIL.Image
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -24,11 +21,6 @@ from wavspa_lit.reporting.runs import latest_run, new_run
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-ARENA = [
-    *("--data.source", "generate", "--data.batch_size", "4", "--model.encoder.layers", "1"),
-    *("--model.encoder.dim", "16", "--model.encoder.mlp_dim", "16", "--model.encoder.attention.heads", "1"),
-    *("--trainer.max_steps", "1", "--trainer.val_check_interval", "1", "--trainer.limit_val_batches", "1", *QUIET),
-]
 
 
 def weights(path):
@@ -270,49 +262,14 @@ def test_references_to_the_data(lego, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["text", "retrieval", "image"])
-def test_pretraining_and_fine_tuning(task, configs, capsys):
+def test_pretraining_and_fine_tuning(task, configs, arena, capsys):
     config = ["fit", "-c", str(configs / f"{task}.yaml")]
-    cli = run([*config, "-c", str(configs / "pretrain.yaml"), *ARENA, "--run", "p"])
+    cli = run([*config, "-c", str(configs / "pretrain.yaml"), *arena, "--run", "p"])
     assert 0 < float(cli.trainer.callback_metrics["val/loss"]) < 8
-    cli = run([*config, *ARENA, "--run", "f", "--init_from", "p/checkpoints/best.ckpt"])
+    cli = run([*config, *arena, "--run", "f", "--init_from", "p/checkpoints/best.ckpt"])
     encoder = sum(1 for _ in cli.model.encoder.parameters())
     head = sum(1 for _ in cli.model.head.parameters())
     assert f"Took {encoder} of {encoder + head} parameters" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("kind", ["tsv", "jsonl", "png"])
-def test_predictions_for_own_files(kind, configs, tmp_path):
-    task = "image" if kind == "png" else "text"
-    run(["fit", "-c", str(configs / f"{task}.yaml"), *ARENA, "--run", "r"])
-    if kind == "tsv":
-        (tmp_path / "mine.tsv").write_text('text\tsource\na "good" film\tx\nbad\ty\n')
-    elif kind == "jsonl":
-        (tmp_path / "mine.jsonl").write_text('{"text": "a good film"}\n{"text": "bad"}\n')
-    else:
-        (tmp_path / "mine.png").mkdir()
-        for name in ("a", "b"):
-            PIL.Image.fromarray(numpy.full((32, 32), 7, numpy.uint8)).save(tmp_path / "mine.png" / f"{name}.png")
-    run(["predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", f"mine.{kind}", "--output", "out.csv"])
-    with (tmp_path / "out.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == (["a.png", "b.png"] if kind == "png" else ["1", "2"])
-    assert all(0 < float(row["probability"]) <= 1 for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("", "must name the columns"), ("text\n", "no examples"), ("text\ta\nx\n", "line 2: 1 columns instead of 2")],
-)
-def test_wrong_inputs_name_file_and_row(content, message, configs, tmp_path, monkeypatch, capsys):
-    run(["fit", "-c", str(configs / "text.yaml"), *ARENA, "--run", "r"])
-    (tmp_path / "mine.tsv").write_text(content)
-    monkeypatch.setattr(
-        sys, "argv", ["wavspa", "predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", "mine.tsv"]
-    )
-    with pytest.raises(SystemExit) as stop:
-        entry.main()
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert stop.value.code == 1 and message in error and "mine.tsv" in error
 
 
 def test_describe_prints_bands_and_the_global_batch(monkeypatch, configs, capsys):

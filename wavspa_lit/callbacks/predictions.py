@@ -1,12 +1,13 @@
 """What `wavspa predict` writes."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
+from torch import Tensor
 
 from wavspa_lit.files import replacing
 from wavspa_lit.tasks.metrics import IGNORED
@@ -17,8 +18,10 @@ Row = dict[str, Any]
 class PredictionTable(BasePredictionWriter):
     """Writes a row per answer.
 
-    The columns are sequence, position (empty for a label of the whole sequence), label, prediction and its probability;
-    for a user's own examples, their name, the prediction and its probability.
+    The columns are `sequence`, a number, or the `name` of a user's own example; `position` (empty for a label of the
+    whole sequence) and `label`, unless a user's own examples have none; `prediction`, the number of the likeliest
+    class; `class`, its name, if the data module has names; `probability`, that of this class; and
+    `probability_{class}` for each class, by name or by number.
 
     Args:
         output: A .csv or .parquet file; default: `predictions.csv` in the run directory. Parquet needs pyarrow.
@@ -44,8 +47,8 @@ class PredictionTable(BasePredictionWriter):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         path = Path(self.output or Path(trainer.default_root_dir) / "predictions.csv")
-        names = getattr(trainer.datamodule, "input_names", None)  # type: ignore[attr-defined]
-        rows = list(_answers(predictions) if names is None else _named(predictions, names))
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        rows = list(answers(predictions, getattr(data, "input_names", None), getattr(data, "class_names", ())))
         if path.suffix == ".parquet":
             from pyarrow import Table, parquet
 
@@ -53,29 +56,38 @@ class PredictionTable(BasePredictionWriter):
                 parquet.write_table(Table.from_pylist(rows), file)
         else:
             with replacing(path, newline="") as file:
-                table = csv.DictWriter(file, rows[0].keys())
+                table = csv.DictWriter(file, rows[0] if rows else ())
                 table.writeheader()
                 table.writerows(rows)
         print(f"Predictions are in {path}")
 
 
-def _answers(predictions: Sequence[Any]) -> Iterator[Row]:
+def answers(
+    predictions: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None, classes: Sequence[str]
+) -> Iterator[Row]:
+    """The rows of a table of predictions.
+
+    Args:
+        predictions: What `Task.predict_step` returns of each batch.
+        names: Names of a user's own examples; None if the sequences are numbered.
+        classes: Names of the classes; empty if they are numbered. Not used where only the likeliest class is known.
+    """
+    sequences = sum(len(batch["label"]) for batch in predictions)
+    ways = max(1, sequences // len(names)) if names else 1  # pairs count as two sequences in pretraining
     start = 0
     for batch in predictions:
         labels = batch["label"].cpu()
         for index in (labels != IGNORED).nonzero().tolist():
-            where = tuple(index)
-            yield {
-                "sequence": start + index[0],
-                "position": index[1] if len(index) > 1 else None,
-                "label": int(labels[where]),
-                "prediction": int(batch["prediction"][where]),
-                "probability": round(float(batch["probability"][where]), 6),
-            }
+            where, sequence = tuple(index), start + index[0]
+            row: Row = {"sequence": sequence} if names is None else {"name": names[sequence // ways]}
+            if names is None or len(where) > 1:
+                row |= {"position": where[1] if len(where) > 1 else None, "label": int(labels[where])}
+            row["prediction"] = int(batch["prediction"][where])
+            if classes and "probabilities" in batch:  # pretraining predicts tokens, not classes
+                row["class"] = classes[row["prediction"]]
+            row["probability"] = round(float(batch["probability"][where]), 6)
+            if "probabilities" in batch:
+                each = enumerate(batch["probabilities"][where].tolist())
+                row |= {f"probability_{classes[n] if classes else n}": round(value, 6) for n, value in each}
+            yield row
         start += len(labels)
-
-
-def _named(predictions: Sequence[Any], names: Sequence[str]) -> Iterator[Row]:
-    answers = [pair for b in predictions for pair in zip(b["prediction"], b["probability"], strict=True)]
-    for name, (prediction, probability) in zip(names, answers, strict=True):
-        yield {"name": name, "prediction": int(prediction), "probability": round(float(probability), 6)}

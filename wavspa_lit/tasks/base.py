@@ -147,9 +147,20 @@ class Task(LightningModule, ABC):
         self._evaluation_step("test", batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Returns `prediction`, `probability` and `label`, shaped like the labels (`IGNORED` where nothing is)."""
-        probability, prediction = self(batch).float().softmax(-1).max(-1)
-        return {"prediction": prediction, "probability": probability, "label": batch["labels"]}
+        """Returns what there is to say of each label.
+
+        Returns:
+            `probabilities` (*labels' shape, classes); the likeliest class, `prediction`, with its `probability`; and
+            `label` (`IGNORED` where nothing is asked), the three shaped like the labels.
+        """
+        probabilities = self(batch).float().softmax(-1)
+        probability, prediction = probabilities.max(-1)
+        return {
+            "prediction": prediction,
+            "probability": probability,
+            "probabilities": probabilities,
+            "label": batch["labels"],
+        }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Numbers the optimiser's parameters as the module does, not group by group: FSDP expects it when it loads.

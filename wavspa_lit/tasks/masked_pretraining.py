@@ -85,5 +85,6 @@ class MaskedPretraining(Task):
         super().test_step(self.hide(batch, torch.Generator().manual_seed(batch_idx)), batch_idx)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """See `Task.predict_step`."""
-        return super().predict_step(self.hide(batch, torch.Generator().manual_seed(batch_idx)), batch_idx)
+        """See `Task.predict_step`; without `probabilities`, because those of all tokens take too much memory."""
+        answers = super().predict_step(self.hide(batch, torch.Generator().manual_seed(batch_idx)), batch_idx)
+        return {name: value for name, value in answers.items() if name != "probabilities"}

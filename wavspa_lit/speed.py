@@ -105,9 +105,9 @@ class GraphedStates:
     """An encoder's `states` in training as two CUDA graphs for each shape: one forth, one back.
 
     Python launches two graphs a step instead of hundreds of kernels, for which a GPU would wait. A graph is recorded
-    when a shape first occurs. What it returns is overwritten when the same shape comes again, so that a second call
-    before the backward pass of the first runs without a graph. Gradients are overwritten as well: they cannot be
-    accumulated over batches. Without gradients, as in evaluations, nothing is recorded.
+    when a shape first occurs. All graphs use the same memory, so that a second call before the backward pass of the
+    first runs without a graph. Gradients are overwritten as well: they cannot be accumulated over batches. Without
+    gradients, as in evaluations, nothing is recorded.
 
     Args:
         encoder: The encoder, whose method is replaced. Its parameters stay where they are in memory from now on.
@@ -116,37 +116,38 @@ class GraphedStates:
     def __init__(self, encoder: "Encoder") -> None:
         self.encoder, self.plain = encoder, encoder.states
         self._graphs: dict[Any, Callable[..., Tensor]] = {}
-        self._busy: set[Any] = set()
+        self._pending = False
         self._pool: Any = None
-        self._nodes: list[Any] = []
         encoder.states = self  # type: ignore[method-assign]
 
     def __call__(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """See `Encoder.states`."""
-        key = (inputs.shape, inputs.dtype, mask is None)
-        if not (self.encoder.training and torch.is_grad_enabled() and inputs.is_cuda) or key in self._busy:
+        if not (self.encoder.training and torch.is_grad_enabled() and inputs.is_cuda) or self._pending:
             return self.plain(inputs, mask)
         arguments = (inputs,) if mask is None else (inputs, mask)
+        key = (inputs.shape, inputs.dtype, mask is None)
         if key not in self._graphs:
             self._graphs[key] = self._record(*arguments)
-        self._busy.add(key)
+        self._pending = True
         states = self._graphs[key](*arguments)
-        states.register_hook(lambda _: self._busy.discard(key))
+        states.register_hook(self._done)
         return states
 
+    def _done(self, gradient: Tensor) -> None:
+        self._pending = False
+
     def _record(self, *arguments: Tensor) -> Callable[..., Tensor]:
-        if self._pool is None:
-            self._pool = torch.cuda.graph_pool_handle()
-            # The nodes that take up gradients belong to the stream in which they are made, and live as long as somebody
-            # keeps them. Made by the recording, whose stream is its own, they would synchronise streams at every step.
-            trained = [each for each in self.encoder.parameters() if each.requires_grad]
-            self._nodes = [torch.autograd.graph.get_gradient_edge(each).node for each in trained]
+        self._pool = self._pool or torch.cuda.graph_pool_handle()
         # Recording draws random numbers: a training that resumes records at another step, and must not see it.
         before = torch.cuda.get_rng_state(arguments[0].device)
         dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")
         with torch.autocast("cuda", dtype, enabled, cache_enabled=False):
             samples = tuple(argument.clone() for argument in arguments)
-            graph: Any = torch.cuda.make_graphed_callables(_States(self), samples, pool=self._pool)
+            recorded = _States(self)
+            graph: Any = torch.cuda.make_graphed_callables(recorded, samples, pool=self._pool)
+        # The recording's autograd graph keeps the nodes that take up the parameters' gradients, and these belong to
+        # the stream of the recording: every later backward pass would wait for that stream.
+        recorded.states.detach_()
         torch.cuda.set_rng_state(before, arguments[0].device)
         return graph
 
@@ -160,4 +161,5 @@ class _States(nn.Module):
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """See `Encoder.states`."""
-        return self.plain(inputs, mask)
+        self.states = self.plain(inputs, mask)
+        return self.states

@@ -13,7 +13,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 
 
 def trained(graphs, encodings, **settings):
-    """Losses of some steps, of batches with a validation between them; parameters after them."""
+    """Losses of some steps, of batches of two lengths with validations between them; parameters after them."""
     torch.manual_seed(0)
     torch._dynamo.reset()
     config = EncoderConfig(dim=32, layers=3, mlp_dim=64, dropout=0.1, **settings)
@@ -25,13 +25,13 @@ def trained(graphs, encodings, **settings):
     losses = []
     for step in range(12):
         torch.manual_seed(step)
-        evaluating = step % 4 == 3
+        evaluating, length = step % 4 == 3, (96, 64)[step % 2]
         encoder.train(not evaluating)
         loss = 0
         with torch.set_grad_enabled(not evaluating), torch.autocast("cuda", torch.bfloat16):
             for _ in range(encodings):
-                tokens = torch.randint(1, 11, (5 if evaluating else 4, 96), device="cuda")
-                mask = torch.arange(96, device="cuda") < torch.randint(50, 97, (len(tokens), 1), device="cuda")
+                tokens = torch.randint(1, 11, (5 if evaluating else 4, length), device="cuda")
+                mask = torch.arange(length, device="cuda") < torch.randint(40, 65, (len(tokens), 1), device="cuda")
                 states, _ = encoder(tokens, mask)
                 loss = loss + states.float().square().mean()
         optimizer.zero_grad()  # after the forward pass, as Lightning does it

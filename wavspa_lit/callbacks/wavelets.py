@@ -1,43 +1,191 @@
-"""Wavelets in TensorBoard: how well they reconstruct, and what they pass."""
+"""What the blocks have learned, in pictures and curves: filters, energy of the bands, attention."""
 
+import re
+import time
+from typing import Any
+
+import numpy
+import torch
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
-from matplotlib.figure import Figure
-from torch import nn
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor, nn
 
-from wavspa_lit.callbacks.sharding import whole_parameters
-from wavspa_lit.wavelets import FilterBank
+from wavspa_lit.callbacks.loggers import log_figure, log_numbers, logged_step, takes_pictures
+from wavspa_lit.callbacks.sharding import is_sharded, whole_parameters
+from wavspa_lit.nn.inside import Inside, look_inside
+from wavspa_lit.reporting.pictures import (
+    Curves,
+    draw_attention,
+    draw_entropies,
+    draw_filters,
+    draw_scalogram,
+    filter_curves,
+    trains,
+)
+from wavspa_lit.spaces import SPACES
+from wavspa_lit.wavelets import FilterBank, Lifting
+from wavspa_lit.wavelets.bank import find_wavelet
+
+SHARE = 0.02
+"""Share of the training's time that pictures may take."""
+MEANINGS = {
+    "reconstruction_error": "Largest deviation of analysis and synthesis together from a pure delay, over all "
+    "channels, as a gain: 0 means that nothing of the signal is lost.",
+    "orthogonality_error": "Largest deviation of the analysis low-pass from orthonormality to its even shifts, over "
+    "all channels: 0 for orthogonal wavelets.",
+    "energy": "Share of the band in the energy of what enters the attention, for one validation example.",
+    "entropy": "Entropy of the attention weights of one validation example, averaged over queries and heads: 0 if each "
+    "query looks at one entry, 1 if it looks at all alike.",
+}
+"""What the curves mean, by the second part of their names."""
 
 
 class WaveletMonitor(Callback):
-    """After each validation, logs each bank's reconstruction error and draws its frequency responses."""
+    """Shows, at the start and after each validation, what the blocks have learned.
+
+    Curves: how well each layer's filters reconstruct and how orthogonal they are; of one validation example, the
+    share of each band in the energy, and the entropy of softmax attention. Pictures: each layer's filters with those
+    of the start in grey, and for the same example attention maps, entropy by head, and the size of the coefficients.
+
+    The example is encoded apart from the training, which goes on unchanged. Pictures are left out of a validation if
+    they have taken more than `SHARE` of the training's time so far, but not of the last one. With FSDP the example is
+    left out, because no process holds the whole model.
+    """
+
+    def __init__(self) -> None:
+        self._start: dict[str, Curves] = {}
+        self._example: Tensor | None = None
+        self._began = self._spent = 0.0
+        self._owed: int | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The filters at the start."""
+        return {"start": self._start}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """A resumed training compares with its own start."""
+        self._start = state_dict["start"]
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Keeps an example: the middle one of the split, or if there is no way to ask for it the first one."""
+        if self._example is None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+            split = getattr(trainer.val_dataloaders, "dataset", None)
+            if split is not None and (build := getattr(split, "batch", None)):  # one of our data modules
+                batch = trainer.precision_plugin.convert_input(build(numpy.array([len(split) // 2])))
+            self._example = first_sequence(batch).to(pl_module.device)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remembers the filters; shows them at step 0."""
+        self._began, self._spent, self._owed = time.perf_counter(), 0.0, None
+        if trainer.global_step == 0:
+            with whole_parameters(trainer):
+                self._start = {name: filter_curves(wavelet) for name, wavelet in wavelets(pl_module).items()}
+            self._show(trainer, pl_module, logged_step(trainer), pictures=True)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs `wavelet/reconstruction_error/{bank}` and the picture `wavelet/response/{bank}`."""
-        logger = trainer.logger
-        if trainer.sanity_checking or trainer.state.fn != "fit" or not isinstance(logger, TensorBoardLogger):
-            return
-        with whole_parameters(trainer):
-            for name, bank in filter_banks(pl_module).items():
-                error = float(bank.reconstruction_error())
-                logger.experiment.add_scalar(f"wavelet/reconstruction_error/{name}", error, trainer.global_step)
-                logger.experiment.add_figure(f"wavelet/response/{name}", draw_responses(bank), trainer.global_step)
+        """Logs curves, and pictures unless they have taken too long."""
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+            step, elapsed = logged_step(trainer), time.perf_counter() - self._began
+            late = self._spent > SHARE * elapsed
+            self._owed = step if late else None
+            self._show(trainer, pl_module, step, pictures=not late)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the last validation's pictures if they were left out."""
+        step = -1 if self._owed is None else self._owed
+        self._show(trainer, pl_module, step, pictures=self._owed is not None, curves=False)
+
+    @torch.no_grad()
+    def _show(
+        self, trainer: Trainer, pl_module: LightningModule, step: int, *, pictures: bool, curves: bool = True
+    ) -> None:
+        began = time.perf_counter()
+        pictures = pictures and takes_pictures(trainer)
+        with whole_parameters(trainer):  # by all processes, whatever each has to show
+            if trainer.is_global_zero and trainer.loggers:
+                if curves:
+                    log_numbers(trainer, filter_errors(pl_module), step, MEANINGS)
+                if pictures:
+                    self._draw_filters(trainer, pl_module, step)
+        if self._example is not None and trainer.loggers and (curves or pictures) and not is_sharded(trainer):
+            with trainer.precision_plugin.forward_context():
+                views = look_inside(pl_module.encoder, self._example)  # type: ignore[arg-type]
+            space = space_name(pl_module)
+            if curves:
+                log_numbers(trainer, view_numbers(views, space), step, MEANINGS)
+            if pictures:
+                drawn = {"attention": draw_attention, "entropy_by_head": draw_entropies, "scalogram": draw_scalogram}
+                for name, draw in drawn.items():
+                    if figure := draw(views):
+                        log_figure(trainer, f"{space}/{name}", figure, step)
+        self._spent += time.perf_counter() - began
+
+    def _draw_filters(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
+        for name, wavelet in wavelets(pl_module).items():
+            start = self._start.get(name, {})
+            if trains(wavelet) or step == 0:
+                title, named = name.replace("_", " "), pl_module.hparams["encoder"]["wavelet"]["name"]
+                if curves := filter_curves(wavelet):
+                    figure = draw_filters(curves, start, title, name_at_start(start, named))
+                    log_figure(trainer, f"wavelet/filters/{name}", figure, step)
 
 
-def filter_banks(module: nn.Module) -> dict[str, FilterBank]:
-    """The filter banks inside a module, by name."""
-    return {name: bank for name, bank in module.named_modules() if isinstance(bank, FilterBank)}
+def first_sequence(batch: dict[str, Tensor]) -> Tensor:
+    """The first sequence of a batch without its padding, (1, length) or (1, length, channels); of pairs the first."""
+    tokens, mask = batch["tokens"][:1], batch.get("mask")
+    if tokens.dim() == 3 and not tokens.is_floating_point():
+        tokens, mask = tokens[:, 0], None if mask is None else mask[:, 0]
+    length = tokens.shape[1] if mask is None else int(mask[0].sum())
+    return tokens[:, : max(length, 1)].clone()
 
 
-def draw_responses(bank: FilterBank, channels: int = 8) -> Figure:
-    """Draws the magnitude responses of the analysis filters, low-pass and high-pass, of the first `channels`."""
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    axes = figure.subplots()
-    low, high = (response.detach().abs().float().cpu() for response in bank.frequency_response(128)[:2])
-    for response, colour, label in ((low, "tab:blue", "low-pass"), (high, "tab:orange", "high-pass")):
-        lines = response.reshape(len(response), -1)[:, :channels]
-        axes.plot([i / (len(lines) - 1) for i in range(len(lines))], lines, color=colour, alpha=0.5)
-        axes.plot([], [], color=colour, label=label)
-    axes.set(xlabel="frequency (1 = Nyquist)", ylabel="magnitude")
-    axes.legend()
-    return figure
+def wavelets(module: nn.Module) -> dict[str, nn.Module]:
+    """The filter banks and lifting schemes inside a module, named `layer_2`, or `layer_2_level_1` if levels differ."""
+    found: dict[str, nn.Module] = {}
+    for name, wavelet in module.named_modules():
+        if isinstance(wavelet, FilterBank | Lifting):
+            match = re.search(r"blocks\.(\d+)\.space\.bank(?:\.(\d+))?$", name)
+            numbers = [int(number) + 1 for number in match.groups() if number] if match else []
+            words = zip(("layer", "level"), numbers, strict=False)
+            found["_".join(f"{word}_{number}" for word, number in words) or name] = wavelet
+    return found
+
+
+def filter_errors(module: nn.Module) -> dict[str, float]:
+    """How far each layer's filters are from reconstructing, and from being orthogonal."""
+    values = {}
+    for name, bank in wavelets(module).items():
+        if isinstance(bank, FilterBank):
+            values[f"wavelet/reconstruction_error/{name}"] = float(bank.reconstruction_error())
+            values[f"wavelet/orthogonality_error/{name}"] = float(bank.orthogonality_error())
+    return values
+
+
+def space_name(module: LightningModule) -> str:
+    """The group of the curves: `wavelet`, `token` or another space; `space` for one of the user's own."""
+    name = module.hparams["encoder"]["space"]
+    return name if name in SPACES else "space"
+
+
+def view_numbers(views: list[Inside], space: str) -> dict[str, float]:
+    """Share of each band in the energy, and the mean entropy of each attention, layer by layer."""
+    values = {}
+    for layer, view in enumerate(views, 1):
+        if len(view.names) > 1:
+            for name, share in zip(view.names, view.energy, strict=True):
+                values[f"{space}/energy/layer_{layer}/{name.replace(' ', '_')}"] = float(share)
+        for name, entropy in zip(view.attended, view.entropies, strict=False):
+            values[f"{space}/entropy/layer_{layer}/{name.replace(' ', '_')}"] = float(entropy.mean())
+    return values
+
+
+def name_at_start(start: Curves, wavelet: str) -> str:
+    """What the grey curves are: `db8 at the start`, or `grey: at the start` if the filters began as something else."""
+    low = start.get("analysis low-pass")
+    if low is None:
+        return "grey: at the start" if start else "trained"
+    named = torch.tensor(find_wavelet(wavelet).dec_lo, dtype=low.dtype)
+    same = low.shape[1] == len(named) and torch.allclose(low, named.expand_as(low), atol=1e-4)
+    return f"{wavelet} at the start" if same else "grey: at the start"

@@ -28,6 +28,11 @@ class Space(nn.Module, ABC):
 
     strides: list[int]
 
+    @property
+    def band_names(self) -> list[str]:
+        """Names of the bands, for pictures and curves."""
+        return [f"band {number}" for number in range(1, len(self.strides) + 1)]
+
     @abstractmethod
     def lengths(self, length: int) -> list[int]:
         """Entries of each band for that many tokens."""

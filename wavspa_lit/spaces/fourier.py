@@ -18,6 +18,11 @@ class FourierSpace(Space):
         super().__init__()
         self.strides = [1, 1]
 
+    @property
+    def band_names(self) -> list[str]:
+        """See `Space.band_names`."""
+        return ["real", "imaginary"]
+
     def lengths(self, length: int) -> list[int]:
         """See `Space.lengths`."""
         return [length // 2 + 1] * 2

@@ -12,6 +12,11 @@ class TokenSpace(Space):
         super().__init__()
         self.strides = [1]
 
+    @property
+    def band_names(self) -> list[str]:
+        """See `Space.band_names`."""
+        return ["tokens"]
+
     def lengths(self, length: int) -> list[int]:
         """See `Space.lengths`."""
         return [length]

@@ -1,5 +1,7 @@
 """Wavelet space: attention inside each band of wavelet coefficients (WavSpA, arXiv 2210.01989)."""
 
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,13 @@ class WaveletSpace(Space):
             self.strides = [2**self.level] * 2**self.level
         else:
             self.strides = [2**self.level, *(2**level for level in range(self.level, 0, -1))]
+
+    @property
+    def band_names(self) -> list[str]:
+        """See `Space.band_names`; packets are named by their path from the signal, `a` low-pass and `d` high-pass."""
+        if self.packets:
+            return ["packet " + "".join(path) for path in product("ad", repeat=self.level)]
+        return [f"approximation {self.level}", *(f"detail {level}" for level in range(self.level, 0, -1))]
 
     def lengths(self, length: int) -> list[int]:
         """See `Space.lengths`."""

@@ -12,6 +12,7 @@ from wavspa_lit.nn.block import Block
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.official import OfficialBlock
 from wavspa_lit.nn.positions import DrawnPositions, build_positions
+from wavspa_lit.padding import check_padding
 
 
 class Encoder(nn.Module):
@@ -79,7 +80,14 @@ class Encoder(nn.Module):
             States (batch, length, config.dim) and their mask; one longer in front when there is a CLS token. With
             `compat: official` there is no mask, because the released code pools the padding, too. In training with
             `deep_supervision` they are (passes * batch, length, config.dim), the first pass first.
+
+        Raises:
+            TypeError: If the mask is not of bool.
+            ValueError: If padding lies before a token, unless `compat` is official; on a GPU it is a RuntimeError, see
+                `check_padding`.
         """
+        if not self.official:  # the released code takes the padding for tokens, wherever it lies
+            check_padding(mask)
         if self.cls_token is not None and mask is not None:
             # The released code masks the CLS token when the first token is padding.
             first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)

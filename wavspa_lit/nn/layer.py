@@ -9,6 +9,7 @@ from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.attention.base import Positions
 from wavspa_lit.choices import check, settings_of
 from wavspa_lit.nn.bands import Bands, build_bands, positions_of
+from wavspa_lit.padding import check_padding
 from wavspa_lit.spaces import Space, WaveletSpace
 from wavspa_lit.wavelets import WaveletConfig
 
@@ -37,7 +38,11 @@ class SpaceAttention(nn.Module):
 
         Returns:
             (batch, length, channels). Entries in the padding are finite and meaningless.
+
+        Raises:
+            ValueError: If padding lies before a token; on a GPU it is a RuntimeError, see `check_padding`.
         """
+        check_padding(mask)
         bands = self.space.analyse(x, mask)
         places = () if position is None else (positions_of(bands, self.space.strides, position),)
         return self.space.synthesise(self.attentions(bands, *places), x.shape[1], mask)

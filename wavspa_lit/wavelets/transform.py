@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from wavspa_lit import choices
+from wavspa_lit.padding import check_padding
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES
 from wavspa_lit.wavelets.fused import Backend
@@ -46,8 +47,8 @@ def wavedec(
         `[approximation_J, detail_J, ..., detail_1]`, shaped like x but for the signal's axis, in the dtype of x.
 
     Raises:
-        ValueError: For an unknown mode, a negative level, an empty signal, filters that do not fit, or a backend that
-            cannot serve x.
+        ValueError: For an unknown mode, a negative level, an empty signal, filters that do not fit, a backend that
+            cannot serve x, or a mask with padding before a valid sample (on a GPU a RuntimeError, see `check_padding`).
         TypeError: If x is not a tensor of floating point numbers, or mask not one of bool.
     """
     signal, restore = channels_last(x, axis, mask)
@@ -134,6 +135,7 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
         One mask (batch, coefficients) for each band, in the order of `wavedec`.
     """
     check_rule(mode, level)
+    check_padding(mask)
     lengths, total = mask.sum(-1), mask.shape[1]
     details: list[Tensor] = []
     for depth in range(level):
@@ -189,10 +191,9 @@ def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, An
         )
     else:
         moved = x.movedim(axis, -2)
-    if mask is not None and mask.dtype != torch.bool:
-        raise TypeError(f"mask must be of bool, True for valid samples, got {mask.dtype}; convert with mask.bool()")
     if mask is not None and (moved.dim() != 3 or mask.dim() != 2 or mask.shape[0] != moved.shape[0]):
         raise ValueError(f"mask {tuple(mask.shape)} does not fit x {tuple(x.shape)}; expected (batch, length)")
+    check_padding(mask)
     leading = moved.shape[:-2]
 
     def restore(band: Tensor) -> Tensor:

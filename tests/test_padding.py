@@ -1,0 +1,78 @@
+"""Masks: padding lies after the tokens, and anything else is refused instead of losing tokens."""
+
+import pytest
+import torch
+
+from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
+from wavspa_lit.spaces import SPACES
+from wavspa_lit.wavelets import band_masks, wavedec, wavelet_packet, waverec
+
+LEFT = torch.tensor([[True] * 8, [False] * 3 + [True] * 5])
+HOLE = torch.tensor([[True] * 8, [True] * 3 + [False] + [True] * 4])
+RIGHT = torch.tensor([[True] * 8, [True] * 5 + [False] * 3])
+FILTERS = torch.tensor([0.5**0.5, 0.5**0.5])
+x = torch.randn(2, 8, 4)
+tokens = torch.randint(1, 9, (2, 8))
+
+
+def encoder(space="wavelet", **options):
+    attention = {"heads": 2, "kind": "none" if space == "fnet" else "softmax"}
+    return Encoder(EncoderConfig(layers=2, dim=4, mlp_dim=4, attention=attention, space=space), 10, **options)
+
+
+@pytest.mark.parametrize("mask", [LEFT, HOLE], ids=["left", "hole"])
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("cls_token", [False, True])
+def test_encoders_refuse_padding_before_a_token_with_its_row(mask, space, cls_token):
+    with pytest.raises(ValueError, match="padding lies before a token in row 1; padding must lie after the tokens"):
+        encoder(space, cls_token=cls_token)(tokens, mask)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda mask: wavedec(x, FILTERS, 1, mask=mask),
+        lambda mask: waverec([x[:, :4], x[:, :4]], FILTERS, mask=mask),
+        lambda mask: wavelet_packet(x, FILTERS, 1, mask=mask),
+        lambda mask: band_masks(mask, FILTERS, 1),
+        lambda mask: WaveletAttention(4, 2, level=1)(x, mask),
+    ],
+    ids=["wavedec", "waverec", "wavelet_packet", "band_masks", "WaveletAttention"],
+)
+def test_transforms_and_layers_refuse_it_too(use):
+    use(RIGHT)
+    with pytest.raises(ValueError, match="in row 1"):
+        use(LEFT.clone())
+    with pytest.raises(TypeError, match="mask must be of bool"):
+        use(RIGHT.float())
+
+
+def test_a_mask_that_is_changed_in_place_is_looked_at_again():
+    mask, model = RIGHT.clone(), encoder()
+    model(tokens, mask)
+    mask.copy_(LEFT)
+    with pytest.raises(ValueError, match="in row 1"):
+        model(tokens, mask)
+
+
+def test_rows_of_nothing_but_padding_and_inference_mode_are_fine():
+    with torch.inference_mode():
+        encoder()(tokens, torch.tensor([[True] * 8, [False] * 8]))
+
+
+def test_compiled_code_takes_masks_in_one_piece():
+    model = encoder().eval()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(tokens, RIGHT)[0], model(tokens, RIGHT)[0])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_is_not_waited_for():
+    model, mask = encoder().cuda(), RIGHT.cuda()
+    model(tokens.cuda(), mask)
+    inputs, again = tokens.cuda(), RIGHT.cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        model(inputs, again)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,44 @@
+"""Masks of padded batches: what they must look like, and a check that does not wait for a GPU."""
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+WANTED = (
+    "padding must lie after the tokens (padding_side='right' of tokenizers), because a row's length is read from it"
+)
+
+_checked = WeakIdKeyDictionary()
+"""Version of each mask that was found right, so that the layers of a model look at a batch only once."""
+
+
+def check_padding(mask: Tensor | None) -> None:
+    """Refuses a mask with padding before a token: transforms along the length would silently lose the last tokens.
+
+    A mask that was checked before is not read again, unless it has been changed since. A mask on a GPU is checked there
+    without waiting for it: the error comes with a later operation. Inside compiled code nothing is checked: an encoder
+    has checked the mask before it calls its compiled blocks.
+
+    Args:
+        mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
+
+    Raises:
+        TypeError: If it is not of bool.
+        ValueError: If padding lies before a token; names the row.
+        RuntimeError: Instead of ValueError, for a mask on a GPU.
+    """
+    if mask is None:
+        return
+    if mask.dtype != torch.bool:
+        raise TypeError(f"mask must be of bool, True for valid samples, got {mask.dtype}; convert with mask.bool()")
+    if torch.compiler.is_compiling():
+        return
+    version = 0 if mask.is_inference() else mask._version  # tensors of inference mode do not count their changes
+    if _checked.get(mask) == version:
+        return
+    gaps = (mask[..., 1:] & ~mask[..., :-1]).any(-1)
+    if mask.is_cuda:
+        torch._assert_async(~gaps.any(), f"mask: {WANTED}")
+    elif mask.device.type == "cpu" and gaps.any():
+        raise ValueError(f"mask: padding lies before a token in row {int(gaps.nonzero()[0, 0])}; {WANTED}")
+    _checked[mask] = version

@@ -55,7 +55,15 @@ def quieten() -> None:
     """Installs the filters; every other warning stays."""
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
         logging.getLogger(f"lightning.pytorch.{name}").addFilter(lambda record: not ADVERTS.search(record.getMessage()))
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # where it arose is of no use here
+    shown: set[str] = set()
+
+    def line(message: Warning | str, *_: Any, **__: Any) -> str:
+        """What, not where it arose; once, because Python forgets what it has shown when a library changes filters."""
+        repeated = str(message) in shown
+        shown.add(str(message))
+        return "" if repeated else f"warning: {message}\n"
+
+    warnings.formatwarning = line
     for message in IRRELEVANT:
         warnings.filterwarnings("ignore", message=f"(?s).*{message}")
 

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar, TQDMProgressBar
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 
 from wavspa_lit.callbacks import (
     AtomicCheckpointIO,
     ExtrapolationCurve,
+    FrontPage,
     GradientNorm,
     Health,
     LastCheckpoint,
@@ -25,6 +26,7 @@ from wavspa_lit.callbacks import (
     Throughput,
     WaveletMonitor,
 )
+from wavspa_lit.callbacks.loggers import Board
 
 _NAMES = {"enable_version_counter": False, "auto_insert_metric_name": False}
 BEST = {"filename": "best", "monitor": "val/acc", "mode": "max", **_NAMES}
@@ -71,11 +73,11 @@ def build_trainer(
         if checkpoint.dirpath is None:
             checkpoint.dirpath = str(folder / "checkpoints")
     if logger in (None, True):
-        logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
+        logger = Board(folder, name="", version="", default_hp_metric=False)
     others = as_list(callbacks)
     ours: list[Callback] = [] if logger is False else [LearningRateMonitor(logging_interval="step")]
     ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Health(), Throughput(), Results(), ResumedState()]
-    ours += [WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
+    ours += [FrontPage(), WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
     own_bar = any(isinstance(callback, ProgressBar) for callback in others)
     if torch.cuda.is_available() and options.get("enable_progress_bar") is not False and not own_bar:
         # To show the loss, the bar waits for the GPU, which then runs out of work. So it is shown every tenth step.

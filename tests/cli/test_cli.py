@@ -89,7 +89,7 @@ def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs, c
     (tmp_path / "shipped" / "results.json").unlink()
     wavspa("test", None, "--ckpt_path", shipped)
     one, two = (results(tmp_path / name)["test"] for name in ("r", "shipped"))
-    assert {**one, "checkpoint": ""} == {**two, "checkpoint": ""}
+    assert {**one, "checkpoint": "", "date": ""} == {**two, "checkpoint": "", "date": ""}
     assert f"wavspa test --ckpt_path {shipped}" in (tmp_path / "shipped" / "README.md").read_text()
     with pytest.raises(SystemExit, match="2"):
         wavspa("fit", None, "--ckpt_path", shipped, "--trainer.max_steps", "6")

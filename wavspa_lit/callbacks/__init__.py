@@ -3,6 +3,7 @@
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
+from wavspa_lit.callbacks.front_page import FrontPage
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
 from wavspa_lit.callbacks.health import Health
 from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
@@ -18,6 +19,7 @@ __all__ = [
     "EMA",
     "AtomicCheckpointIO",
     "ExtrapolationCurve",
+    "FrontPage",
     "GradientNorm",
     "Health",
     "LastCheckpoint",

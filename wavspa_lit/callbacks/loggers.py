@@ -1,11 +1,53 @@
 """Pictures and numbers for whatever logger there is."""
 
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from matplotlib.figure import Figure
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
 from wavspa_lit.reporting.pictures import pixels
+
+
+class Budget:
+    """Keeps what is drawn during a training to a share of its time.
+
+    Args:
+        share: That share.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.start()
+
+    def start(self) -> None:
+        """Starts the clock of the training."""
+        self._began, self._spent = time.perf_counter(), 0.0
+
+    @property
+    def used_up(self) -> bool:
+        """Whether drawing has taken more than its share so far."""
+        return self._spent > self.share * (time.perf_counter() - self._began)
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Counts the time of the block."""
+        began = time.perf_counter()
+        yield
+        self._spent += time.perf_counter() - began
+
+
+class Board(TensorBoardLogger):
+    """TensorBoard without the card `epoch` at its top: epochs are `train/epoch`, beside the losses of training."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """See `TensorBoardLogger`."""
+        training = any(name.startswith("train/") for name in metrics)
+        named = {("train/epoch" if name == "epoch" else name): value for name, value in metrics.items()}
+        super().log_metrics({n: v for n, v in named.items() if training or n != "train/epoch"}, step)
 
 
 def logged_step(trainer: Trainer) -> int:

@@ -1,5 +1,6 @@
 """results.json: what a run cost and what it reached."""
 
+import datetime
 import os
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ class Results(Callback):
         self._seconds_before = 0.0
         self._parameters = 0
         self._trained = False
+        self._batches: int | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Counts the parameters while they are whole: FSDP cuts them up."""
@@ -72,23 +74,43 @@ class Results(Callback):
         if trainer.state.fn == "validate":
             self._write(trainer, "validate", checkpoint=_below(trainer.ckpt_path, trainer.default_root_dir))
 
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets loggers show the test at the step of the checkpoint."""
+        loop = trainer.fit_loop.epoch_loop
+        self._batches, loop._batches_that_stepped = loop._batches_that_stepped, _step_of(trainer, pl_module)
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa test`."""
         facts: dict[str, Any] = {"checkpoint": _below(trainer.ckpt_path, trainer.default_root_dir)}
+        facts["step"] = _step_of(trainer, pl_module)
+        if trainer.limit_test_batches != 1.0:  # type: ignore[attr-defined]
+            facts["limit_test_batches"] = trainer.limit_test_batches  # type: ignore[attr-defined]
         if values := pl_module.hparams.get("group_values"):
             facts["trained_values"] = [values[index] for index in pl_module.hparams["trained_groups"]]
         self._write(trainer, "test", **facts)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Lets a later training go on where it was."""
+        if self._batches is not None:
+            trainer.fit_loop.epoch_loop._batches_that_stepped, self._batches = self._batches, None
 
     def _write(self, trainer: Trainer, stage: str, **facts: Any) -> None:
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         try:
-            write_results(trainer.default_root_dir, stage, {"parameters": self._parameters, **facts, **metrics})
+            date = datetime.datetime.now().isoformat(" ", "seconds")
+            results = {"parameters": self._parameters, "date": date, **facts, **metrics}
+            write_results(trainer.default_root_dir, stage, results)
         except OSError as error:
             if not unwritable(error):
                 raise
             rank_zero_warn(f"the results are shown but not kept: {error}; --run DIR keeps them elsewhere")
+
+
+def _step_of(trainer: Trainer, module: LightningModule) -> int:
+    """The step of the weights that are tested: those of a checkpoint, or of the training that has just ended."""
+    return getattr(module, "checkpoint_step", 0) if trainer.ckpt_path else trainer.global_step
 
 
 def _below(path: Any, folder: str) -> str:

@@ -1,7 +1,6 @@
 """What the blocks have learned, in pictures and curves: filters, energy of the bands, attention."""
 
 import re
-import time
 from typing import Any
 
 import numpy
@@ -10,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from wavspa_lit.callbacks.loggers import log_figure, log_numbers, logged_step, takes_pictures
+from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, logged_step, takes_pictures
 from wavspa_lit.callbacks.sharding import is_sharded, whole_parameters
 from wavspa_lit.nn.inside import Inside, look_inside
 from wavspa_lit.reporting.pictures import (
@@ -26,8 +25,8 @@ from wavspa_lit.spaces import SPACES
 from wavspa_lit.wavelets import FilterBank, Lifting
 from wavspa_lit.wavelets.bank import find_wavelet
 
-SHARE = 0.02
-"""Share of the training's time that pictures may take."""
+SHARE = 0.015
+"""Share of the training's time that all of this may take."""
 MEANINGS = {
     "reconstruction_error": "Largest deviation of analysis and synthesis together from a pure delay, over all "
     "channels, as a gain: 0 means that nothing of the signal is lost.",
@@ -55,7 +54,7 @@ class WaveletMonitor(Callback):
     def __init__(self) -> None:
         self._start: dict[str, Curves] = {}
         self._example: Tensor | None = None
-        self._began = self._spent = 0.0
+        self._budget = Budget(SHARE)
         self._owed: int | None = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -78,7 +77,8 @@ class WaveletMonitor(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remembers the filters; shows them at step 0."""
-        self._began, self._spent, self._owed = time.perf_counter(), 0.0, None
+        self._budget.start()
+        self._owed = None
         if trainer.global_step == 0:
             with whole_parameters(trainer):
                 self._start = {name: filter_curves(wavelet) for name, wavelet in wavelets(pl_module).items()}
@@ -87,8 +87,7 @@ class WaveletMonitor(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs curves, and pictures unless they have taken too long."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            step, elapsed = logged_step(trainer), time.perf_counter() - self._began
-            late = self._spent > SHARE * elapsed
+            step, late = logged_step(trainer), self._budget.used_up
             self._owed = step if late else None
             self._show(trainer, pl_module, step, pictures=not late)
 
@@ -101,7 +100,10 @@ class WaveletMonitor(Callback):
     def _show(
         self, trainer: Trainer, pl_module: LightningModule, step: int, *, pictures: bool, curves: bool = True
     ) -> None:
-        began = time.perf_counter()
+        with self._budget.spending():
+            self._show_now(trainer, pl_module, step, pictures, curves)
+
+    def _show_now(self, trainer: Trainer, pl_module: LightningModule, step: int, pictures: bool, curves: bool) -> None:
         pictures = pictures and takes_pictures(trainer)
         with whole_parameters(trainer):  # by all processes, whatever each has to show
             if trainer.is_global_zero and trainer.loggers:
@@ -120,7 +122,6 @@ class WaveletMonitor(Callback):
                 for name, draw in drawn.items():
                     if figure := draw(views):
                         log_figure(trainer, f"{space}/{name}", figure, step)
-        self._spent += time.perf_counter() - began
 
     def _draw_filters(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         for name, wavelet in wavelets(pl_module).items():

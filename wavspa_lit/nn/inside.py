@@ -20,7 +20,7 @@ MOST = 256
 
 @dataclass
 class Inside:
-    """One block, seen from inside. Tensors are float32, on the CPU."""
+    """One block, seen from inside, in its last pass if there are several. Tensors are float32, on the CPU."""
 
     names: list[str]
     """Names of the bands."""
@@ -99,7 +99,8 @@ def _replaced(module: nn.Module, name: str, value: Any) -> Iterator[None]:
 
 def _keep_bands(view: Inside) -> Callable[..., None]:
     def keep(module: nn.Module, arguments: tuple[Any, ...]) -> None:
-        view.rms += [band.x[0].float().square().mean(-1).sqrt().cpu() for band in arguments[0]]
+        view.rms = [band.x[0].float().square().mean(-1).sqrt().cpu() for band in arguments[0]]
+        view.maps, view.entropies = [], []  # of an earlier pass through the same block
 
     return keep
 

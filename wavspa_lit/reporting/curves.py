@@ -15,12 +15,13 @@ from matplotlib.figure import Figure
 from wavspa_lit.reporting.runs import read_tested
 
 Curve = dict[int, float]
-GROUP = re.compile(r"test/acc_by_(\w+)/(\d+)$")
+GROUP = r"{split}/acc_by_(\w+)/(\d+)$"
 
 
-def curve_of(results: Mapping[str, float]) -> tuple[str, Curve]:
-    """The name of the groups and the accuracy of each, from test metrics; an empty curve if there are no groups."""
-    found = [(match, value) for key, value in results.items() if (match := GROUP.match(key))]
+def curve_of(results: Mapping[str, float], split: str = "test") -> tuple[str, Curve]:
+    """The name of the groups and the accuracy of each, from metrics; an empty curve if there are no groups."""
+    pattern = re.compile(GROUP.format(split=split))
+    found = [(match, value) for key, value in results.items() if (match := pattern.match(key))]
     return (found[0][0][1] if found else ""), {int(match[2]): value for match, value in found}
 
 
@@ -35,7 +36,7 @@ def draw_curves(
         trained: Trained values, which are shaded.
         chance: Accuracy of a constant answer, drawn as a dotted line.
     """
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
     axes = figure.subplots()
     if trained:
         known = sorted(next(iter(curves.values()))[0])

@@ -68,29 +68,26 @@ def draw_filters(now: Curves, start: Curves, title: str, start_name: str) -> Fig
         start_name: What they were at the start, such as `db8 at the start`.
     """
     taps = [name for name in now if "response" not in name]
-    columns = 2 if len(now) > len(taps) else 1
-    rows = len(taps)
-    figure = Figure(figsize=(4.6 * columns, 2.7 * rows), dpi=100)
-    figure.subplots_adjust(0.08 if columns == 2 else 0.14, 0.2 / rows, 0.99, 1 - 0.12 / rows, 0.17, 0.5)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for row, name in enumerate(taps):
-        _draw_curve(grid[row, 0], name, now, start, "black")
-        grid[row, 0].set_title(f"{title}, {name}, {start_name}", fontsize=9)
-        grid[row, 0].set_xlabel("tap", fontsize=8)
-        count = now[name].shape[1]
-        grid[row, 0].set(xticks=range(0, count, max(1, count // 8)), yticks=(-0.5, 0.0, 0.5, 1.0))
-        low, high = grid[row, 0].get_ylim()
-        grid[row, 0].set_ylim(min(-0.8, low), max(1.0, high))
-        if columns == 1:
-            continue
-        side = name.split()[0]
-        for band, colour in (("low-pass", "tab:blue"), ("high-pass", "tab:orange")):
-            _draw_curve(grid[row, 1], f"{side} response, {band}", now, start, colour)
-        grid[row, 1].set_title(f"{title}, {side} response: low-pass blue, high-pass orange", fontsize=9)
-        grid[row, 1].set_xlabel("frequency (1 = Nyquist)", fontsize=8)
-        grid[row, 1].set(xticks=(0.0, 0.5, 1.0), yticks=(0.0, 0.7, 1.4, 2.1), ylim=(0.0, 2.2))
-    for axes in grid.flat:
+    panels = [part for name in taps for part in (name, f"{name.split()[0]} response")]
+    panels = [part for part in panels if part in now or f"{part}, low-pass" in now]
+    figure = Figure(figsize=(4.8, 2.3 * len(panels)), dpi=100)
+    figure.subplots_adjust(0.1, 0.42 / 2.3 / len(panels), 0.98, 1 - 0.3 / 2.3 / len(panels), hspace=0.55)
+    for axes, part in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         axes.tick_params(labelsize=8)
+        if part in now:
+            count = now[part].shape[1]
+            _draw_curve(axes, part, now, start, "black")
+            axes.set_title(f"{title}, {part}, {start_name}", fontsize=9)
+            axes.set(xticks=range(0, count, max(1, count // 8)), yticks=(-0.5, 0.0, 0.5, 1.0))
+            axes.set_xlabel("tap", fontsize=8)
+            low, high = axes.get_ylim()
+            axes.set_ylim(min(-0.8, low), max(1.0, high))
+            continue
+        for band, colour in (("low-pass", "tab:blue"), ("high-pass", "tab:orange")):
+            _draw_curve(axes, f"{part}, {band}", now, start, colour)
+        axes.set_title(f"{title}, {part}: low-pass blue, high-pass orange", fontsize=9)
+        axes.set_xlabel("frequency (1 = Nyquist)", fontsize=8)
+        axes.set(xticks=(0.0, 0.5, 1.0), yticks=(0.0, 0.7, 1.4, 2.1), ylim=(0.0, 2.2))
     return figure
 
 
@@ -122,7 +119,7 @@ def draw_attention(views: Sequence[Inside]) -> Figure | None:
         image, (2.0 * columns, 2.0 * len(views)), "attention of queries (down) to keys", " times uniform"
     )
     widest = max(views, key=lambda view: len(view.maps))
-    names = [name.replace(" ", "\n") for name in widest.attended]
+    names = widest.attended
     axes.set_xticks([size / 2 + cell * column for column in range(columns)], names)
     axes.set_yticks([size / 2 + cell * row for row in range(len(views))], _layers(len(views)))
     return figure
@@ -136,9 +133,9 @@ def draw_scalogram(views: Sequence[Inside]) -> Figure | None:
     """
     if not views or len(views[0].rms) < 2:
         return None
-    labels = [f"layer {layer}, {name}" for layer, view in enumerate(views, 1) for name in view.names]
+    labels = [f"{layer}: {name}" for layer, view in enumerate(views, 1) for name in view.names]
     image = torch.cat([interpolate(rms[None, None], 512)[0] for view in views for rms in view.rms])
-    figure, axes = heat_map(image, (5.0, 0.3 * len(labels)), "size of the coefficients, rms over channels")
+    figure, axes = heat_map(image, (3.3, 0.3 * len(labels)), "size of the coefficients, by layer and band")
     axes.set_xticks([0, 511], ["first token", "last token"])
     axes.set_yticks(range(len(labels)), labels)
     axes.hlines([len(views[0].rms) * i - 0.5 for i in range(1, len(views))], -0.5, 511.5, color="white")
@@ -159,7 +156,7 @@ def draw_entropies(views: Sequence[Inside]) -> Figure | None:
         image, (0.7 * heads, 0.3 * len(rows)), "entropy of attention, 1 = uniform", limits=(0.0, 1.0)
     )
     axes.set_xticks(range(heads), [f"head {head}" for head in range(1, heads + 1)])
-    labels = [f"layer {i}, {name}" for i, view in enumerate(views, 1) for name in view.attended]
+    labels = [f"{layer}: {name}" for layer, view in enumerate(views, 1) for name in view.attended]
     axes.set_yticks(range(len(rows)), labels)
     for row, column in numpy.ndindex(*image.shape):
         value = float(image[row, column])
@@ -176,7 +173,7 @@ def draw_history(steps: Sequence[int], values: Tensor, groups: Sequence[int], gr
         groups: Values of the groups, in increasing order.
         group_name: What they are, such as `length`.
     """
-    figure, axes = heat_map(values.T, (5.0, 3.2), f"accuracy by {group_name}", limits=(0.0, 1.0))
+    figure, axes = heat_map(values.T, (3.9, 2.6), f"accuracy by {group_name}", limits=(0.0, 1.0), left=0.6)
     axes.invert_yaxis()
     axes.set(xlabel="step", ylabel=group_name)
     for set_ticks, names in ((axes.set_xticks, steps), (axes.set_yticks, groups)):
@@ -190,7 +187,13 @@ def _layers(count: int) -> list[str]:
 
 
 def heat_map(
-    image: Tensor, size: tuple[float, float], title: str, unit: str = "", limits: tuple[float, float] | None = None
+    image: Tensor,
+    size: tuple[float, float],
+    title: str,
+    unit: str = "",
+    *,
+    limits: tuple[float, float] | None = None,
+    left: float = 1.3,
 ) -> tuple[Figure, Axes]:
     """Draws a matrix; its title says what the colours mean.
 
@@ -199,21 +202,17 @@ def heat_map(
         size: Width and height of the matrix, in inches.
         title: What is shown.
         unit: What follows the numbers, such as ` times uniform`.
+        left: Room for the names of the rows, in inches.
         limits: Values of the darkest and the brightest colour; None: 0 and nearly the largest value.
     """
-    left, right, bottom, top = 1.75, 0.4, 0.6, 0.35
-    width, height = max(size[0], 3.5) + left + right, size[1] + bottom + top
+    right, bottom, top = 0.3, 0.5, 0.3
+    width, height = max(size[0], 3.0) + left + right, size[1] + bottom + top
     figure = Figure(figsize=(width, height), dpi=100)
     axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height))
     low, high = limits or (0.0, float(torch.nanquantile(image.flatten()[: 2**20], 0.999)))
     axes.imshow(image.numpy(), aspect="auto", vmin=low, vmax=high, interpolation="nearest")
     # In words, because a bar of colours takes as long to draw as the rest.
-    axes.set_title(
-        f"{title} (dark {low:g}, bright {high:.2g}{unit})",
-        fontsize=9,
-        loc="left",
-        x=-left / (width - left - right) + 0.02,
-    )
+    figure.text(0.1 / width, 1 - 0.1 / height, f"{title} (dark {low:g}, bright {high:.2g}{unit})", fontsize=9, va="top")
     axes.tick_params(labelsize=8)
     return figure, axes
 

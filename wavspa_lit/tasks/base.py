@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from wavspa_lit.choices import from_plain, imports
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.nn.heads import PoolingHead
-from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
+from wavspa_lit.optim import GROUPS, OptimizerConfig, parameter_groups, schedule_factor
 from wavspa_lit.renamed import renamed_everywhere
 from wavspa_lit.tasks.metrics import IGNORED, Scores
 from wavspa_lit.tasks.transfer import CheckpointError
@@ -60,6 +60,8 @@ class Task(LightningModule, ABC):
         **hyperparameters: Any,
     ) -> None:
         super().__init__()
+        self.checkpoint_step = 0
+        """The step of the checkpoint that was loaded last."""
         self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
         self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
         if hyperparameters.get("activation", "") is None:
@@ -182,6 +184,7 @@ class Task(LightningModule, ABC):
         Raises:
             CheckpointError: If the weights are of another model; names the settings.
         """
+        self.checkpoint_step = checkpoint.get("global_step", 0)
         saved, weights = renamed_everywhere(checkpoint.get("hyper_parameters", {})), checkpoint.get("state_dict")
         head = getattr(self, "head", None)
         if isinstance(head, PoolingHead):  # what it does is not to be seen in the weights
@@ -195,6 +198,9 @@ class Task(LightningModule, ABC):
             if wrong:
                 found = "; ".join(changed) or f"{wrong[0]} is missing, unknown or of another shape"
                 raise CheckpointError(f"the checkpoint is of another model: {found}")
+        for optimizer in checkpoint.get("optimizer_states", []):
+            for group, name in zip(optimizer["param_groups"], GROUPS, strict=False):
+                group.setdefault("name", name)  # which older checkpoints lack
         if self._trainer is not None and self.trainer.training:
             for change in differences(saved.get("optimizer"), self.hparams["optimizer"], "optimizer"):
                 name = change.split(":")[0].split(".")[-1]
@@ -244,4 +250,7 @@ class Task(LightningModule, ABC):
             optimizer,
             lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total, config.cycle_steps),
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "train/lr"},
+        }

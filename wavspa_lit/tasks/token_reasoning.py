@@ -100,12 +100,13 @@ class TokenReasoning(Task):
         metric, trained = cast(GroupedAccuracy, self.by_group[split]), self.get_buffer("trained")
         accuracy = metric.compute()
         metric.reset()
-        values = {f"acc_by_{self.group_name}/{v}": a for v, a in zip(self.group_values, accuracy, strict=True)}
-        values["acc_trained"], values["acc_extrapolated"] = accuracy[trained].nanmean(), accuracy[~trained].nanmean()
-        # A split need not have answers of every group: validation may stay inside the trained range.
-        values = {name: value for name, value in values.items() if not value.isnan()}
-        # The states were reduced over the ranks by compute(): every rank logs the same values.
-        self.log_dict({f"{split}/{name}": value for name, value in values.items()}, sync_dist=True)
+        groups = {f"acc_by_{self.group_name}/{v}": a for v, a in zip(self.group_values, accuracy, strict=True)}
+        means = {"acc_trained": accuracy[trained].nanmean(), "acc_extrapolated": accuracy[~trained].nanmean()}
+        for values, curves in ((groups, False), (means, True)):  # `ExtrapolationCurve` draws the groups
+            # A split need not have answers of every group: validation may stay inside the trained range. The states
+            # were reduced over the ranks by compute(): every rank logs the same values.
+            known = {f"{split}/{name}": value for name, value in values.items() if not value.isnan()}
+            self.log_dict(known, sync_dist=True, logger=curves)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the accuracies by group."""

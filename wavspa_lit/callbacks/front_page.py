@@ -1,0 +1,137 @@
+"""What a run is: its settings, model, command and versions, and the order in which its curves are read."""
+
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
+from torch.utils.tensorboard.summary import hparams
+
+from wavspa_lit import __version__
+from wavspa_lit.callbacks.extrapolation import FEW
+from wavspa_lit.callbacks.loggers import log_numbers, logged_step
+from wavspa_lit.packaged import HERE
+from wavspa_lit.reporting.describe import describe
+from wavspa_lit.reporting.settings import changed
+
+METRICS = ("val/acc_best", "val/acc", "val/loss", "test/acc")
+"""Columns of the tab HParams beside the settings."""
+
+
+class FrontPage(Callback):
+    """Tells loggers what is trained, and keeps the curve `val/acc_best`.
+
+    TensorBoard gets the settings that differ from the defaults beside the best metrics (HParams); config, model,
+    command, versions and git revision (Text); and charts in the order in which one reads them (Custom Scalars). Other
+    loggers get the settings.
+    """
+
+    def __init__(self) -> None:
+        self._best = 0.0
+        self._model = ""
+
+    def state_dict(self) -> dict[str, float]:
+        """The best accuracy so far."""
+        return {"best": self._best}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """A resumed training goes on from its own best."""
+        self._best = state_dict["best"]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Describes the model while its parameters are whole."""
+        length = pl_module.hparams.get("max_length")
+        if stage == "fit" and length and trainer.is_global_zero and trainer.loggers:
+            with suppress(TypeError):  # an embedding of the user's own, whose inputs are not known
+                self._model = describe(pl_module, length)  # type: ignore[arg-type]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the page."""
+        if not trainer.is_global_zero or not trainer.loggers:
+            return
+        file = Path(trainer.default_root_dir) / "config.yaml"
+        kind = type(pl_module)
+        config: Any = {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": dict(pl_module.hparams)}
+        text = yaml.safe_dump({"model": config})
+        if file.is_file() and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            text = file.read_text()
+        settings = {name.removeprefix("model."): value for name, value in changed(yaml.safe_load(text)).items()}
+        for logger in trainer.loggers:
+            if not isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(settings)
+                continue
+            for summary in hparams(settings, dict.fromkeys(METRICS, 0.0)):
+                logger.experiment.file_writer.add_summary(summary)
+            logger.experiment.add_custom_scalars(layout(pl_module.hparams))
+            pages = {"1_run": origin(), "2_model": self._model, "3_config": text}
+            for name, page in pages.items():
+                logger.experiment.add_text(name, f"```\n{page}\n```", trainer.global_step)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs the best accuracy of the validations so far."""
+        accuracy = trainer.callback_metrics.get("val/acc")
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and accuracy is not None:
+            self._best = max(self._best, float(accuracy))
+            if trainer.is_global_zero:
+                log_numbers(trainer, {"val/acc_best": self._best}, logged_step(trainer), {})
+
+
+def origin() -> str:
+    """The command, the git revision of the checkout if there is one, and the versions."""
+    lines = [f"command   {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"]
+    if revision := git_revision():
+        lines.append(f"git       {revision}")
+    device = f"CUDA {torch.version.cuda}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "CPU"
+    lines.append(f"versions  wavspa {__version__}, torch {torch.__version__}, lightning {lightning.__version__}")
+    lines.append(f"machine   python {platform.python_version()}, {platform.system()} {platform.machine()}, {device}")
+    return "\n".join(lines)
+
+
+def git_revision() -> str:
+    """The revision of the checkout that runs, with a word if files differ from it; empty for an installed package."""
+    if not (HERE.parent / ".git").exists():
+        return ""
+    command = ["git", "-C", str(HERE.parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    return ""
+
+
+def layout(hparams: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """The charts of the tab Custom Scalars for a task: what is learned, how, what the blocks do, and how fast."""
+
+    def chart(*patterns: str) -> list[Any]:
+        return ["Multiline", [f"{pattern}$" for pattern in patterns]]
+
+    encoder, groups = hparams["encoder"], len(hparams.get("group_values", ()))
+    accuracy = {"beside chance": chart("train/acc", "val/acc", "val/chance", "test/acc")}
+    if groups:
+        accuracy["trained and extrapolated"] = chart("val/acc_trained", "val/acc_extrapolated")
+    if 0 < groups <= FEW:
+        accuracy[f"by {hparams['group_name']}"] = chart("val_by_.*")
+    blocks: dict[str, list[Any]] = {}
+    if encoder["space"] == "wavelet":
+        blocks = {f"{kind} error": chart(f"wavelet/{kind}_error/.*") for kind in ("reconstruction", "orthogonality")}
+    for layer in range(1, encoder["layers"] + 1):
+        if encoder["space"] == "wavelet":
+            blocks[f"energy of the bands, layer {layer}"] = chart(f"wavelet/energy/layer_{layer}/.*")
+        if encoder["attention"]["kind"] == "softmax":
+            blocks[f"entropy of attention, layer {layer}"] = chart(f"[a-z]+/entropy/layer_{layer}/.*")
+    charts = {
+        "Accuracy": accuracy,
+        "Loss": {"loss": chart("train/loss", "val/loss", "test/loss")},
+        "Training": {"learning rates": chart("train/lr.*"), "gradient norm": chart("train/gradient_norm")},
+        "Blocks": blocks,
+        "Speed": {"tokens per second": chart("speed/tokens_per_second")},
+    }
+    return {title: category for title, category in charts.items() if category}

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar, TQDMProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -27,6 +27,7 @@ from wavspa_lit.callbacks import (
     WaveletMonitor,
 )
 from wavspa_lit.callbacks.loggers import Board
+from wavspa_lit.callbacks.progress import Bar, Lines, on_terminal
 
 _NAMES = {"enable_version_counter": False, "auto_insert_metric_name": False}
 BEST = {"filename": "best", "monitor": "val/acc", "mode": "max", **_NAMES}
@@ -79,9 +80,9 @@ def build_trainer(
     ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Health(), Throughput(), Results(), ResumedState()]
     ours += [FrontPage(), WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
     own_bar = any(isinstance(callback, ProgressBar) for callback in others)
-    if torch.cuda.is_available() and options.get("enable_progress_bar") is not False and not own_bar:
+    if options.get("enable_progress_bar") is not False and not own_bar:
         # To show the loss, the bar waits for the GPU, which then runs out of work. So it is shown every tenth step.
-        ours.append(TQDMProgressBar(refresh_rate=10))
+        ours.append(Bar(refresh_rate=10 if torch.cuda.is_available() else 1) if on_terminal() else Lines())
     trainer = Trainer(
         default_root_dir=folder,
         logger=logger,

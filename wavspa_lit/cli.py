@@ -30,7 +30,7 @@ from wavspa_lit.errors import LengthError
 from wavspa_lit.files import unwritable, writable
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
-from wavspa_lit.reporting.runs import RUNS, config_of, latest_run, names_of, new_run, run_of
+from wavspa_lit.reporting.runs import RUNS, config_of, evaluations_of, latest_run, names_of, new_run, run_of
 from wavspa_lit.shutdown import close_process_group
 from wavspa_lit.speed import GraphedStates, against_graphs, choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
@@ -226,7 +226,11 @@ class WavspaCLI(LightningCLI):
         if config.run:
             return Path(config.run)
         if config.get("ckpt_path"):
-            return run_of(config.ckpt_path)
+            run = run_of(config.ckpt_path)
+            folder = run if self.subcommand == "fit" else evaluations_of(run)
+            if folder != run:
+                rank_zero_info(f"{os.path.relpath(run)} ships: results go to {folder}; --run DIR keeps them elsewhere")
+            return folder
         task, model = names_of(config.as_dict())
         if self.describing or config.trainer.fast_dev_run:
             return RUNS / task / model  # nothing is written there

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -179,3 +180,19 @@ def test_processes_that_others_start_are_asked_for_a_name(tiny, refused, monkeyp
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("WAVSPA_RUN", raising=False)
     assert "--run DIR is needed" in refused("fit", *tiny)
+
+
+def test_testing_what_a_repository_holds_leaves_it_as_it_is(lego, tmp_path, caplog):
+    lego("--run", "kept/ada", "--trainer.max_steps", "3")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    for command in (["init", "-q"], ["add", "-f", "kept"], ["commit", "-qm", "models"]):
+        subprocess.run([*git, *command], check=True)
+    best = ["--ckpt_path", "kept/ada/checkpoints/best.ckpt", *QUIET]
+    run(["test", *best])
+    run(["predict", *best])
+    assert "kept/ada ships: results go to runs/tests/ada" in caplog.text
+    assert {"results.json", "predictions.csv"} <= {path.name for path in (tmp_path / "runs/tests/ada").iterdir()}
+    status = subprocess.run([*git, "status", "--porcelain", "kept"], check=True, capture_output=True, text=True)
+    assert status.stdout == ""
+    run(["test", *best, "--run", "kept/ada"])
+    assert "test" in json.loads((tmp_path / "kept" / "ada" / "results.json").read_text())

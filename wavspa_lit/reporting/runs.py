@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wavspa_lit.files import replacing
+from wavspa_lit.packaged import HERE
 
 RUNS = Path("runs")
 
@@ -32,6 +34,19 @@ def run_of(checkpoint: str | Path) -> Path:
         beside, above = file.parent, file.parent.parent
         folders += [above, beside] if beside.name == "checkpoints" else [beside, above]
     return next((folder for folder in folders if (folder / "config.yaml").is_file()), folders[0])
+
+
+def evaluations_of(run: Path) -> Path:
+    """Where the evaluations of a run are kept: in the run itself, but for one that ships in `runs/tests/{name}`.
+
+    A run ships if it lies in the folder `checkpoints` of this project, or git tracks it: testing what a repository
+    holds must not change the repository.
+    """
+    command = ["git", "-C", str(run), "ls-files", "--error-unmatch", "config.yaml"]
+    ships = run.resolve().is_relative_to(HERE.parent / "checkpoints")
+    with suppress(OSError):  # there is no git
+        ships = ships or subprocess.run(command, capture_output=True).returncode == 0
+    return RUNS / "tests" / run.name if ships else run
 
 
 def new_run(task: str, model: str) -> Path:

@@ -102,11 +102,11 @@ class TokenReasoning(Task):
         metric.reset()
         groups = {f"acc_by_{self.group_name}/{v}": a for v, a in zip(self.group_values, accuracy, strict=True)}
         means = {"acc_trained": accuracy[trained].nanmean(), "acc_extrapolated": accuracy[~trained].nanmean()}
-        for values, curves in ((groups, False), (means, True)):  # `ExtrapolationCurve` draws the groups
+        for values, logger in ((groups, False), (means, None)):  # `ExtrapolationCurve` draws the groups
             # A split need not have answers of every group: validation may stay inside the trained range. The states
             # were reduced over the ranks by compute(): every rank logs the same values.
             known = {f"{split}/{name}": value for name, value in values.items() if not value.isnan()}
-            self.log_dict(known, sync_dist=True, logger=curves)
+            self.log_dict(known, sync_dist=True, logger=logger)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the accuracies by group."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightning import LightningDataModule
 
@@ -21,6 +21,8 @@ class SequenceDataModule(LightningDataModule, ABC):
     vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored; whole examples
     carry it where an evaluation batch had to be filled up to give all ranks the same number of batches, so that each
     example counts once.
+
+    Checkpoints hold what the data were, and are not tested or continued with other data unless `other_data` is True.
 
     Args:
         batch_size: Training examples per batch and rank.
@@ -43,6 +45,8 @@ class SequenceDataModule(LightningDataModule, ABC):
         self.num_workers, self.seed = num_workers, seed
         self.bucketed = False
         self.input_names: list[str] | None = None
+        self.other_data = False
+        self._identity: dict[str, Any] | None = None
         self._datasets: dict[str, BatchDataset] = {}
 
     @property
@@ -84,6 +88,36 @@ class SequenceDataModule(LightningDataModule, ABC):
     def padding_id(self) -> int:
         """Token id of padding."""
         return 0
+
+    def identity(self) -> dict[str, Any] | None:
+        """What the data are, as plain data; None as long as that is not known.
+
+        Returns:
+            `source` is `files` or `generated`. Files have a `fingerprint`, the `root` below which they lie, and the
+            root as it was `given`. Generated data may have a `generator` and its `version`.
+        """
+        return {"source": "generated"}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What checkpoints hold of the data: their identity."""
+        self._identity = self._identity or self.identity()
+        return {"data": self._identity}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Compares the data with those of a checkpoint; a user's own examples, for predictions, with nothing.
+
+        Raises:
+            DataError: If they are other data, and `other_data` is False.
+        """
+        before, now = state_dict.get("data"), self.identity()
+        if not before or not now or self.other_data or self.input_names is not None:
+            return
+        if any(before.get(name) != now.get(name) for name in ("source", "fingerprint", "generator", "version")):
+            remedy = "data.root, where those lie" if before["source"] == "files" else "data.source=generate for those"
+            raise DataError(
+                f"these are other data than the checkpoint's: here {_said(now)}, there {_said(before)}; give {remedy}, "
+                "or --other_data to take these"
+            )
 
     def __str__(self) -> str:
         """Name and sizes; Lightning's own would open every loader."""
@@ -139,3 +173,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         raise DataError(
             f"--inputs: {type(self).__name__} has no format for files; leave it out to predict the test split"
         )
+
+
+def _said(identity: dict[str, Any]) -> str:
+    """An identity in words."""
+    if identity["source"] == "files":
+        return f"files below {identity.get('root')} (fingerprint {identity.get('fingerprint', '')[:8]})"
+    made = f" ({identity['generator']}, version {identity['version']})" if "generator" in identity else ""
+    return f"generated data{made}"

@@ -1,7 +1,7 @@
 """Which files are the user's: one function lists them for every reader."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -9,16 +9,9 @@ FOREIGN = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "__MACO
 """Files and folders that systems and archivers lay beside those of others."""
 
 
-def files_below(folder: Path, pattern: str = "*", *, without: Collection[Path] = ()) -> list[Path]:
-    """The files below a folder whose names match, sorted; links to files and folders are followed.
-
-    Args:
-        folder: Where to look, at every depth.
-        pattern: What names look like, such as `*.txt`.
-        without: Folders that are left out, such as our own cache.
-    """
-    left_out = {os.path.realpath(each) for each in without}
-    return sorted(_walk(folder, pattern, left_out, set()))
+def files_below(folder: Path, pattern: str = "*") -> list[Path]:
+    """The files at every depth below a folder whose names match, sorted; links to files and folders are followed."""
+    return sorted(_walk(folder, pattern, set()))
 
 
 def files_in(folder: Path, pattern: str = "*") -> list[Path]:
@@ -31,14 +24,14 @@ def is_foreign(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in FOREIGN)
 
 
-def _walk(folder: Path, pattern: str, left_out: set[str], above: set[str]) -> Iterator[Path]:
+def _walk(folder: Path, pattern: str, above: set[str]) -> Iterator[Path]:
     real = os.path.realpath(folder)
-    if real in left_out or real in above:  # a link to a folder above would lead round for ever
+    if real in above:  # a link to a folder above would lead round for ever
         return
     for path in folder.iterdir():
         if is_foreign(path.name):
             continue
         if path.is_dir():
-            yield from _walk(path, pattern, left_out, above | {real})
+            yield from _walk(path, pattern, above | {real})
         elif path.is_file() and fnmatch(path.name, pattern):
             yield path

@@ -44,6 +44,7 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     parser.add_argument(
         "--length", type=int | None, default=None, help="describe: tokens; default: the longest trained."
     )
+    parser.add_argument("--other_data", action="store_true", help="Take data that are not those of the checkpoint.")
     parser.add_argument("--trust", action="store_true", help="Let the config beside a checkpoint import anything.")
     parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
     parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")

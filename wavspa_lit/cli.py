@@ -179,6 +179,10 @@ class WavspaCLI(LightningCLI):
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)
+        self.datamodule.other_data = config.other_data
+        if config.ckpt_path and not self.describing:  # now, before data are generated that are not the checkpoint's
+            saved = read_checkpoint(config.ckpt_path, mmap=True)
+            self.datamodule.load_state_dict(saved.get(type(self.datamodule).__qualname__, {}))
         if config.speed == "graphs" and not self.datamodule.few_lengths:
             self._parser(self.subcommand).error(
                 "--speed graphs records a graph for each length of a batch, and these batches may have any: "

@@ -213,7 +213,7 @@ def nearest(message: str) -> str:
 
 def _options() -> Iterator[str]:
     """The options of the trainer, of every task and of every data module."""
-    yield from ("run", "resume", "init_from", "speed", "inputs", "output", "length", "trust")
+    yield from ("run", "resume", "init_from", "speed", "inputs", "output", "length", "other_data", "trust")
     yield from ("ckpt_path", "config", "print_config", "seed_everything")
     yield from _parameters(Trainer, "trainer")
     for name in ("best_checkpoint", "last_checkpoint"):

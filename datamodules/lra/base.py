@@ -1,29 +1,24 @@
-"""What the tasks of the Long Range Arena share: where data come from, how they are split, padded and changed."""
+"""What the tasks of the Long Range Arena share: how data are split, packed, padded and changed."""
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy
 
-from datamodules.base import SequenceDataModule, Split
+from datamodules.base import Split
 from datamodules.buckets import choose_lengths
 from datamodules.cache import Arrays, cached, entry_of
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError
 from datamodules.inputs import Record, read_records
-from datamodules.listing import files_below
 from datamodules.loader import BatchDataset, ResumableLoader
+from datamodules.lra.origin import OriginDataModule, Source
 from datamodules.packed import Part
-from datamodules.sources.archives import Archive, extract, fetch
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Source = Literal["auto", "files", "generate", "download"]
 Protocol = Literal["holdout", "lra"]
-
-RELEASE = Archive("https://storage.googleapis.com/long-range-arena/lra_release.gz", "7.7 GB")
-"""The official archive; a tar file despite its name. It may answer 403: then give a mirror, or files."""
 
 
 def text_of(record: Record, column: str = "text") -> bytes:
@@ -34,7 +29,7 @@ def text_of(record: Record, column: str = "text") -> bytes:
     return text.encode()
 
 
-class ArenaDataModule(SequenceDataModule):
+class ArenaDataModule(OriginDataModule):
     """A task of the Long Range Arena (arXiv 2011.04006).
 
     Args:
@@ -54,14 +49,6 @@ class ArenaDataModule(SequenceDataModule):
         seed: Seed of what is generated, of the holdout, and of the order.
     """
 
-    archive: ClassVar[Archive] = RELEASE
-    wanted: ClassVar[str]
-    """The members of the archive whose path contains this are extracted."""
-    expected: ClassVar[str]
-    """The files that `locate` looks for, for messages."""
-    own_generator: ClassVar[bool] = False
-    """Whether generated data are the benchmark's, or like it; otherwise they are a stand-in."""
-
     def __init__(
         self,
         root: str = "data",
@@ -76,7 +63,15 @@ class ArenaDataModule(SequenceDataModule):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
+        super().__init__(
+            root,
+            source,
+            mirrors,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            seed=seed,
+        )
         choices = (
             ("source", source, ("auto", "files", "generate", "download")),
             ("protocol", protocol, ("holdout", "lra")),
@@ -87,10 +82,8 @@ class ArenaDataModule(SequenceDataModule):
                 raise ValueError(f"data.{name} must be one of {', '.join(known)}, got {value!r}")
         if augment and protocol == "lra":
             raise ValueError("data.augment=true is outside data.protocol=lra; use data.protocol=holdout")
-        self.root, self.source, self.protocol, self.augment = Path(root), source, protocol, augment
-        self.padding, self.mirrors = padding, tuple(mirrors)
+        self.protocol, self.augment, self.padding = protocol, augment, padding
         self.bucketed = padding == "bucket"
-        self._stamps: dict[Path, dict[str, Any]] = {}
         self._batch_lengths: tuple[int, ...] | None = None
 
     @property
@@ -117,32 +110,6 @@ class ArenaDataModule(SequenceDataModule):
     def cache(self) -> Path:
         """Folder of the packed examples."""
         return self.root / "cache" / self.task_name
-
-    @property
-    @abstractmethod
-    def layouts(self) -> tuple[str, ...]:
-        """Folders below root in which the files may lie."""
-
-    @abstractmethod
-    def found(self, folder: Path) -> dict[str, Path] | None:
-        """The files that hold each part, if they lie in this folder; None if none of them does.
-
-        Raises:
-            MissingData: If some are missing beside the others.
-        """
-
-    def all_there(self, paths: Collection[Path]) -> bool:
-        """Whether all of these exist; for `found`.
-
-        Raises:
-            MissingData: If only some do.
-        """
-        missing = [path for path in paths if not path.exists()]
-        if not missing:
-            return True
-        if len(missing) < len(paths):
-            raise MissingData(f"missing beside the others: {', '.join(map(str, missing))}. {self.ways_out()}")
-        return False
 
     @abstractmethod
     def read(self, part: str, files: Path, folder: Path) -> Arrays:
@@ -194,34 +161,6 @@ class ArenaDataModule(SequenceDataModule):
             return super().predict_dataloader()
         return ResumableLoader(self._inputs, batch_size=self.eval_batch_size, training=False)
 
-    def searched(self) -> list[Path]:
-        """The folders in which files are looked for."""
-        bases = (self.root, self.root / "downloads" / self.task_name)
-        return [base / layout for base in bases for layout in self.layouts]
-
-    def locate(self) -> dict[str, Path] | None:
-        """The files of each part, in the first folder that has them; None if none has."""
-        for folder in self.searched():
-            if folder.is_dir() and (files := self.found(folder)):
-                return files
-        return None
-
-    def files(self) -> dict[str, Path] | None:
-        """The files of each part, unpacked or downloaded if need be; None if the data are to be generated.
-
-        Raises:
-            MissingData: If there are none, and none to be had.
-        """
-        if self.source == "generate":
-            return None
-        if files := self.locate():
-            return files
-        if archive := self.local_archive():
-            return self.unpack(archive)
-        if self.source == "files":
-            raise MissingData(f"{self.missing()}. {self.ways_out()}")
-        return self.download() if self.source == "download" or not self.own_generator else None
-
     def prepare_data(self) -> None:
         """Reads, generates or downloads all splits into the cache, once; does nothing after `read_inputs`."""
         if self.input_names is not None:
@@ -257,10 +196,12 @@ class ArenaDataModule(SequenceDataModule):
         """All that the arrays of a part depend on, as plain data."""
         if files is None:
             return self.generated_key(part)
-        if files[part] not in self._stamps:  # a release has 200,000 files, and network disks are slow
-            self._stamps[files[part]] = stamp(files[part], (self.root / "cache", self.root / "downloads"))
-        key = {"source": f"{self.task_name} files", "version": 4, "part": part}
-        return key | self._stamps[files[part]] | self.read_key()
+        key = {"source": f"{self.task_name} files", "version": 5, "part": part}
+        return key | {"fingerprint": self.fingerprint(part, files[part])} | self.read_key()
+
+    def generator(self) -> dict[str, Any]:
+        """See `OriginDataModule.generator`."""
+        return self.generated_key("test")
 
     def is_cached(self, files: dict[str, Path] | None) -> bool:
         """Whether the cache holds the examples with these settings."""
@@ -270,48 +211,3 @@ class ArenaDataModule(SequenceDataModule):
     def read_key(self) -> dict[str, Any]:
         """The settings that `read` depends on, as plain data."""
         return {}
-
-    def download(self) -> dict[str, Path]:
-        """Gets the archive and unpacks it."""
-        try:
-            file = fetch(self.archive, self.root / "downloads", self.mirrors)
-        except DataError as error:
-            raise MissingData(f"{self.missing()}, and {error}. {self.ways_out()}") from error
-        return self.unpack(file)
-
-    def local_archive(self) -> Path | None:
-        """The archive, if it is there already."""
-        files = (self.root / self.archive.name, self.root / "downloads" / self.archive.name)
-        return next((file for file in files if file.is_file()), None)
-
-    def unpack(self, archive: Path) -> dict[str, Path]:
-        """Extracts the task's files, and locates them."""
-        extract(archive, self.root / "downloads" / self.task_name, self.wanted)
-        if files := self.locate():
-            return files
-        raise MissingData(f"{archive} does not hold {self.expected}. {self.ways_out()}")
-
-    def missing(self) -> str:
-        """What was not found, and where it was looked for."""
-        folders = ", ".join(str(folder) for folder in self.searched()[: len(self.layouts)])
-        return f"no {self.expected} in {folders}"
-
-    def ways_out(self) -> str:
-        """What a user without data can do."""
-        kind = "generated data" if self.own_generator else "a synthetic stand-in"
-        return (
-            f"Three ways out: data.root, the folder that holds them or {self.archive.name}; data.source=download "
-            f"({self.archive.url}, {self.archive.size}, or another address in data.mirrors); data.source=generate for "
-            f"{kind}"
-        )
-
-
-def stamp(source: Path, without: Collection[Path] = ()) -> dict[str, Any]:
-    """What changes if files do, but not if they are moved: number, bytes and latest change of all files below."""
-    files = [source] if source.is_file() else files_below(source, without=without)
-    stats = [file.stat() for file in files]
-    return {
-        "files": len(files),
-        "bytes": sum(stat.st_size for stat in stats),
-        "changed": max((stat.st_mtime_ns for stat in stats), default=0),
-    }

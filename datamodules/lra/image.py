@@ -76,6 +76,11 @@ class Image(PixelDataModule):
                 return {"train": folder, "test": folder}
         return None
 
+    def contents(self, part: str, files: Path) -> list[Path]:
+        """See `OriginDataModule.contents`."""
+        named = [files / name for name in (TRAIN if part == "train" else TEST)]
+        return [file if file.is_file() else file.with_name(f"{file.name}.bin") for file in named]
+
     def read(self, part: str, files: Path, folder: Path) -> Arrays:
         """See `ArenaDataModule.read`."""
         batches = [_read_batch(files, name) for name in (TRAIN if part == "train" else TEST)]

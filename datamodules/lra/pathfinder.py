@@ -95,6 +95,10 @@ class Pathfinder(PixelDataModule):
         """See `ArenaDataModule.found`."""
         return {"all": folder} if self.all_there((folder / "metadata", folder / "imgs")) else None
 
+    def contents(self, part: str, files: Path) -> list[Path]:
+        """See `OriginDataModule.contents`."""
+        return [files / "metadata", files / "imgs"]
+
     def read_key(self) -> dict[str, Any]:
         """See `ArenaDataModule.read_key`."""
         return {"resolution": self.size}

@@ -72,6 +72,10 @@ class Text(ArenaDataModule):
         folders = [folder / part / sentiment for part in ("train", "test") for sentiment in SENTIMENTS]
         return {part: folder / part for part in ("train", "test")} if self.all_there(folders) else None
 
+    def contents(self, part: str, files: Path) -> list[Path]:
+        """See `OriginDataModule.contents`; reviews without a sentiment may lie beside them."""
+        return [files / sentiment for sentiment in SENTIMENTS]
+
     def read(self, part: str, files: Path, folder: Path) -> Arrays:
         """See `ArenaDataModule.read`; negative reviews first, each sentiment in the order of its numbers."""
         texts, labels = [], []

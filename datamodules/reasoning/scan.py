@@ -1,10 +1,12 @@
 """SCAN, length split: commands and the actions they stand for (Lake and Baroni, arXiv 1711.00350)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy
 
 from datamodules.base import Split
+from datamodules.fingerprints import fingerprint
 from datamodules.reasoning.base import AnsweredDataset, ReasoningDataModule
 
 COMMANDS = (
@@ -81,7 +83,8 @@ class Scan(ReasoningDataModule):
                 f"no {FILES[0]} and {FILES[1]} in {', '.join(map(str, folders))}; set data.root to the folder "
                 "of SCAN's length_split"
             )
-        train, test = (read_scan(folder / name) for name in FILES)
+        self.files = [folder / name for name in FILES]
+        train, test = map(read_scan, self.files)
         if len(train) < 2:
             raise ValueError(f"{folder / FILES[0]}: at least 2 commands are needed, got {len(train)}")
         order = numpy.random.default_rng(seed).permutation(len(train))
@@ -93,6 +96,11 @@ class Scan(ReasoningDataModule):
         }
         self._trained_lengths = {len(actions) for _, actions in train}
         self._lengths = sorted(self._trained_lengths | {len(actions) for _, actions in test})
+
+    def identity(self) -> dict[str, Any]:
+        """See `SequenceDataModule.identity`."""
+        root = str(self.files[0].parent.absolute())
+        return {"source": "files", "fingerprint": fingerprint(self.files), "root": root}
 
     @property
     def vocab_size(self) -> int:

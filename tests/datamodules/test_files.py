@@ -5,8 +5,8 @@ import pytest
 
 from datamodules import Image, ListOps, Text
 from datamodules.errors import DataError
+from datamodules.fingerprints import stamp
 from datamodules.listing import files_below, files_in
-from datamodules.lra.base import stamp
 
 
 def reviews(root, count):
@@ -29,16 +29,15 @@ def test_files_of_systems_and_archivers_are_passed_over_and_links_are_followed(t
     names = [str(path.relative_to(tmp_path)) for path in files_below(tmp_path, "*.txt")]
     assert names == ["a/1.txt", "a/linked.txt", "elsewhere.txt"]
     assert [path.name for path in files_in(tmp_path / "a", "*.txt")] == ["1.txt", "linked.txt"]
-    assert files_below(tmp_path, without=[tmp_path / "a"]) == [tmp_path / "b.png", tmp_path / "elsewhere.txt"]
 
 
 def test_a_link_to_a_file_that_changes_changes_the_stamp(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "target").write_text("x")
     (tmp_path / "data" / "link").symlink_to(tmp_path / "target")
-    before = stamp(tmp_path / "data")
+    before = stamp([tmp_path / "data"])
     (tmp_path / "target").write_text("longer")
-    assert stamp(tmp_path / "data") != before
+    assert stamp([tmp_path / "data"]) != before
 
 
 def test_reviews_of_other_systems_do_not_count(tmp_path):

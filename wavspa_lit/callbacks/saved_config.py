@@ -9,7 +9,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from wavspa_lit.callbacks.seeds import StepSeeds
 from wavspa_lit.files import replacing
 
-ONCE = ("run", "resume", "ckpt_path", "inputs", "output", "length", "trust")
+ONCE = ("run", "resume", "ckpt_path", "inputs", "output", "length", "other_data", "trust")
 """Options of one command, which say nothing about the run."""
 
 

@@ -1,7 +1,7 @@
 """LEGO: chains of assignments in shuffled order (Zhang et al., arXiv 2206.04301)."""
 
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy
 import torch
@@ -47,7 +47,12 @@ VOCABULARY, IDS = GROUPS["z2"].vocabulary, GROUPS["z2"].ids
 
 
 def sample(
-    generator: numpy.random.Generator, count: int, n_vars: int, group: str = "z2", min_vars: int | None = None
+    generator: numpy.random.Generator,
+    count: int,
+    n_vars: int,
+    group: str = "z2",
+    min_vars: int | None = None,
+    roots: float = 0.0,
 ) -> Sentences:
     """Draws sentences.
 
@@ -59,7 +64,8 @@ def sample(
         count: Number of sentences.
         n_vars: Variables of the chain, at most 26.
         group: Name of the group; see `GROUPS`.
-        min_vars: Each chain has a random number of variables from min_vars to n_vars; None: all have n_vars.
+        min_vars: Each sentence has a random number of variables from min_vars to n_vars; None: all have n_vars.
+        roots: Probability of every variable but the first to be the root of another chain; 0: one chain.
 
     Returns:
         Token ids (count, 5 * n_vars + 2), 0 after the end of a sentence; the value of each clause's variable
@@ -70,8 +76,12 @@ def sample(
     letters = generator.permuted(numpy.tile(numpy.arange(LETTERS), (count, 1)), axis=1)[:, :n_vars]
     factors = generator.integers(0, algebra.order, (count, n_vars))
     values = factors.copy()  # the root's factor is its value
+    root = generator.random((count, n_vars)) < roots if roots else numpy.zeros((count, n_vars), dtype=bool)
+    root[:, 0] = True
     for position in range(1, n_vars):
-        values[:, position] = algebra.product[factors[:, position], values[:, position - 1]]
+        product = algebra.product[factors[:, position], values[:, position - 1]]
+        values[:, position] = numpy.where(root[:, position], factors[:, position], product)
+    places = numpy.arange(n_vars) - numpy.maximum.accumulate(numpy.where(root, numpy.arange(n_vars), 0), axis=1)
     order = generator.permuted(numpy.tile(numpy.arange(n_vars), (count, 1)), axis=1)
     lengths = numpy.full((count, 1), n_vars)
     if min_vars is not None and min_vars < n_vars:
@@ -82,8 +92,8 @@ def sample(
     clauses = numpy.empty((count, n_vars, CLAUSE), dtype=numpy.int64)
     clauses[..., 0] = algebra.ids["a"] + letters
     clauses[..., 1] = algebra.ids["="]
-    clauses[:, 0, 2], clauses[:, 1:, 2] = algebra.ids["val"], algebra.relations[factors[:, 1:]]
-    clauses[:, 0, 3], clauses[:, 1:, 3] = algebra.ids["0"] + values[:, 0], clauses[:, :-1, 0]
+    clauses[..., 2] = numpy.where(root, algebra.ids["val"], algebra.relations[factors])
+    clauses[..., 3] = numpy.where(root, algebra.ids["0"] + values, numpy.roll(clauses[..., 0], 1, axis=1))
     clauses[..., 4] = algebra.ids[","]
     clauses = numpy.take_along_axis(clauses, order[..., None], axis=1)
     edge = numpy.ones((count, 1), dtype=numpy.int64)
@@ -92,7 +102,7 @@ def sample(
     values, end = numpy.take_along_axis(values, order, axis=1), CLAUSE * lengths + 1
     numpy.put_along_axis(tokens, end, algebra.ids["[SEP]"], axis=1)
     tokens[numpy.arange(tokens.shape[1]) > end] = algebra.ids["[PAD]"]
-    return tokens, values, numpy.where(order < lengths, order, -1)
+    return tokens, values, numpy.where(order < lengths, numpy.take_along_axis(places, order, axis=1), -1)
 
 
 def split_bucket(tokens: numpy.ndarray) -> numpy.ndarray:
@@ -102,19 +112,20 @@ def split_bucket(tokens: numpy.ndarray) -> numpy.ndarray:
 
 
 def sample_split(
-    generator: numpy.random.Generator, count: int, n_vars: int, group: str, split: Split, min_vars: int | None = None
+    generator: numpy.random.Generator, count: int, n_vars: int, group: str, split: Split, **varied: Any
 ) -> Sentences:
     """Draws sentences of a split.
 
     Sentences of up to five variables are few enough for a long stream to meet those of the tests. There a hash of its
     tokens says which split a sentence may be in: one eighth of them is for validation, one eighth for testing.
+    `varied` are the other arguments of `sample`.
     """
     if n_vars > 5:
-        return sample(generator, count, n_vars, group, min_vars)
+        return sample(generator, count, n_vars, group, **varied)
     parts: list[Sentences] = []
     missing = count
     while missing:
-        drawn = sample(generator, 2 * missing + 64, n_vars, group, min_vars)
+        drawn = sample(generator, 2 * missing + 64, n_vars, group, **varied)
         bucket = split_bucket(drawn[0])
         mine = bucket > 1 if split == "train" else bucket == (split == "test")
         parts.append((drawn[0][mine][:missing], drawn[1][mine][:missing], drawn[2][mine][:missing]))
@@ -160,15 +171,13 @@ class LegoDataset(BatchDataset):
 class LegoStream(StreamDataset):
     """Sentences that are drawn when they are asked for, for the arguments of `Lego`."""
 
-    def __init__(
-        self, seed: list[int], count: int, n_vars: int, n_train_vars: int, group: str, min_vars: int | None = None
-    ) -> None:
+    def __init__(self, seed: list[int], count: int, n_vars: int, n_train_vars: int, group: str, **varied: Any) -> None:
         super().__init__(seed, count)
-        self.n_vars, self.n_train_vars, self.group, self.min_vars = n_vars, n_train_vars, group, min_vars
+        self.n_vars, self.n_train_vars, self.group, self.varied = n_vars, n_train_vars, group, varied
 
     def draw(self, generator: numpy.random.Generator, count: int) -> Batch:
         """See `StreamDataset.draw`."""
-        drawn = sample_split(generator, count, self.n_vars, self.group, "train", self.min_vars)
+        drawn = sample_split(generator, count, self.n_vars, self.group, "train", **self.varied)
         return to_batch(*drawn, self.n_train_vars)
 
 
@@ -192,6 +201,8 @@ class Lego(ReasoningDataModule):
         seed: Seed of the sentences and of their order.
         min_vars: Variables of the shortest training sentences, whose number is drawn for each from min_vars to n_vars;
             by default all have n_vars, as those of the validation and the test always do.
+        roots: Probability, in training sentences, of every variable but the first to be the root of another chain. The
+            validation and the test always have one chain.
     """
 
     def __init__(
@@ -208,6 +219,7 @@ class Lego(ReasoningDataModule):
         num_workers: int = 0,
         seed: int = 0,
         min_vars: int | None = None,
+        roots: float = 0.0,
     ) -> None:
         super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
         if not 2 <= n_vars <= 26:
@@ -216,7 +228,10 @@ class Lego(ReasoningDataModule):
             raise ValueError(f"data.n_train_vars must lie between 1 and data.n_vars={n_vars}, got {n_train_vars}")
         if min_vars is not None and not 1 <= min_vars <= n_vars:
             raise ValueError(f"data.min_vars must lie between 1 and data.n_vars={n_vars}, got {min_vars}")
-        self.n_vars, self.n_train_vars, self.min_vars, self.stream = n_vars, n_train_vars, min_vars, stream
+        if not 0.0 <= roots < 1.0:
+            raise ValueError(f"data.roots is a probability below 1, got {roots}")
+        self.n_vars, self.n_train_vars, self.stream = n_vars, n_train_vars, stream
+        self.varied = {"min_vars": min_vars, "roots": roots}
         self.group = find_name(group, GROUPS, "data.group")
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
         for split, count in self.counts.items():
@@ -272,7 +287,7 @@ class Lego(ReasoningDataModule):
         """See `SequenceDataModule.build_dataset`; the splits are drawn independently of each other."""
         seed = [self.seed, ("train", "val", "test").index(split)]
         if split == "train" and self.stream:
-            return LegoStream(seed, self.counts[split], self.n_vars, self.n_train_vars, self.group, self.min_vars)
-        generator, shortest = numpy.random.default_rng(seed), self.min_vars if split == "train" else None
-        drawn = sample_split(generator, self.counts[split], self.n_vars, self.group, split, shortest)
+            return LegoStream(seed, self.counts[split], self.n_vars, self.n_train_vars, self.group, **self.varied)
+        generator, varied = numpy.random.default_rng(seed), self.varied if split == "train" else {}
+        drawn = sample_split(generator, self.counts[split], self.n_vars, self.group, split, **varied)
         return LegoDataset(drawn, self.n_train_vars)

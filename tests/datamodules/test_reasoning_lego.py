@@ -14,7 +14,7 @@ WORDS = {"val": 0, "not": 1, "g1": 1, "g2": 2, "g3": 3, "g4": 4, "g5": 5}
 
 
 def read(words, group):
-    """Value and position of each variable, by following the chain through the text."""
+    """Value and position of each variable, by following the chains through the text."""
     elements = ELEMENTS[group]
     assert words[0] == "[CLS]" and words[-1] == "[SEP]"
     clauses = [words[i : i + 5] for i in range(1, len(words) - 1, 5)]
@@ -22,18 +22,18 @@ def read(words, group):
     for variable, equals, relation, source, comma in clauses:
         assert (equals, comma) == ("=", ",")
         if source.isdigit():
-            assert relation == "val" and not known
+            assert relation == "val"
             known[variable] = (int(source), 0)
-            last = variable
         else:
             assert source not in follows
             follows[source] = (variable, WORDS[relation])
-    while last in follows:
-        variable, factor = follows[last]
-        value, position = known[last]
-        result = tuple(elements[factor][i] for i in elements[value])
-        known[variable] = (elements.index(result), position + 1)
-        last = variable
+    for last in list(known):
+        while last in follows:
+            variable, factor = follows[last]
+            value, position = known[last]
+            result = tuple(elements[factor][i] for i in elements[value])
+            known[variable] = (elements.index(result), position + 1)
+            last = variable
     assert len(known) == len(clauses)
     return [known[clause[0]] for clause in clauses]
 
@@ -43,6 +43,7 @@ def read(words, group):
 def test_values_and_positions_are_what_the_text_says(group, n_vars):
     tokens, values, positions = sample(numpy.random.default_rng(0), 400, n_vars, group)
     assert tokens.shape == (400, 5 * n_vars + 2)
+    assert ((positions == 0).sum(1) == 1).all()
     for row, value, position in zip(tokens, values, positions, strict=True):
         words = [GROUPS[group].vocabulary[token] for token in row]
         assert read(words, group) == list(zip(value.tolist(), position.tolist(), strict=True))
@@ -88,6 +89,18 @@ def test_batches_ask_at_every_clause_and_train_the_first_of_the_chain():
     assert (batch["loss_mask"] == (asked & (batch["groups"] < 3))).all()
     assert data.group_values == list(range(1, 9)) and data.trained_groups == [0, 1, 2]
     assert data.chance == 0.5 and Lego(group="s3").chance == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("group", ["z2", "s3"])
+def test_sentences_may_have_several_chains(group):
+    tokens, values, positions = sample(numpy.random.default_rng(0), 400, 12, group, roots=0.3)
+    for row, value, position in zip(tokens, values, positions, strict=True):
+        words = [GROUPS[group].vocabulary[token] for token in row]
+        assert read(words, group) == list(zip(value.tolist(), position.tolist(), strict=True))
+    assert abs((positions == 0).mean() - (1 + 11 * 0.3) / 12) < 0.02
+    data = Lego(num_train=100, num_val=100, num_test=100, roots=0.3, batch_size=100)
+    train, val = (next(iter(loader)) for loader in (data.train_dataloader(), data.val_dataloader()))
+    assert (train["groups"] == 0).sum() > 200 and (val["groups"] == 0).sum() == 100
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -160,6 +173,7 @@ def test_no_stream_however_long_meets_the_tests(n_vars):
         ({"n_vars": 1}, "n_vars"),
         ({"n_vars": 4}, "n_train_vars"),
         ({"n_train_vars": 0}, "n_train_vars"),
+        ({"roots": 1.0}, "data.roots is a probability below 1, got 1.0"),
         ({"min_vars": 13}, r"data.min_vars must lie between 1 and data.n_vars=12, got 13"),
         ({"group": "S3"}, "data.group 'S3'; known: s3, z2"),
         ({"num_test": 0}, "num_test"),

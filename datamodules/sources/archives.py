@@ -1,5 +1,6 @@
 """Archives: downloaded whole or not at all, extracted safely."""
 
+import gzip
 import shutil
 import tarfile
 import tempfile
@@ -12,11 +13,14 @@ from typing import Any
 
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from datamodules.errors import DataError
 
 CHUNK = 1 << 20
+GZIP = b"\x1f\x8b"
+"""How files begin that gzip has compressed."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,18 @@ def fetch(archive: Archive, folder: str | Path, mirrors: Sequence[str] = ()) -> 
 
 
 class _Downloader:
-    """Resumes; pooch checks the result and gives it its name."""
+    """Resumes; pooch checks the result and gives it its name.
+
+    Bytes are kept as they are sent, because sizes and ranges count these. They are asked for as they are stored, but
+    some servers compress all the same.
+    """
 
     def __init__(self, target: Path) -> None:
         self.partial = target.with_name(f"{target.name}.partial")
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         have = self.partial.stat().st_size if self.partial.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, stream=True, timeout=30, headers=headers, allow_redirects=True) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 self.partial.unlink()
@@ -82,12 +90,41 @@ class _Downloader:
             total = int(response.headers.get("content-length", 0)) + have or None
             bar = tqdm(desc=self.partial.stem, total=total, initial=have, unit="B", unit_scale=True)
             with self.partial.open("ab" if have else "wb") as stream, bar:
-                for chunk in response.iter_content(CHUNK):
-                    stream.write(chunk)
-                    bar.update(len(chunk))
+                try:
+                    for chunk in response.raw.stream(CHUNK, decode_content=False):
+                        stream.write(chunk)
+                        bar.update(len(chunk))
+                except urllib3.exceptions.HTTPError as error:
+                    raise OSError(f"broke off ({error}); try again to continue") from error
+            encoding = response.headers.get("content-encoding", "identity").lower()
         if total and self.partial.stat().st_size != total:
             raise OSError(f"broke off after {self.partial.stat().st_size} of {total} bytes; try again to continue")
+        if encoding != "identity":
+            _decode(self.partial, encoding)
         shutil.move(self.partial, output_file)
+
+
+def _decode(file: Path, encoding: str) -> None:
+    """Undoes the compression of a server, in place.
+
+    Some servers say of a stored .gz file, too, that it is compressed. Such a file stays as it is: what it holds is not
+    compressed once more.
+    """
+    plain = file.with_name(f"{file.name}.plain")
+    try:
+        if encoding not in ("gzip", "x-gzip"):
+            raise OSError("only gzip can be undone")
+        with gzip.open(file) as stream:
+            stored = PurePosixPath(file.stem).suffix in (".gz", ".tgz")
+            if stored and stream.peek(2)[:2] != GZIP:
+                return
+            with plain.open("wb") as out:
+                shutil.copyfileobj(stream, out, CHUNK)
+        plain.replace(file)
+    except (OSError, EOFError, zlib.error) as error:
+        plain.unlink(missing_ok=True)
+        file.unlink()  # going on with it would not mend it
+        raise OSError(f"the server sends it compressed as {encoding}, and {error}; it was removed") from error
 
 
 def extract(archive: Path, folder: str | Path, wanted: str = "") -> None:

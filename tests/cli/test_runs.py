@@ -82,25 +82,6 @@ def test_the_run_directory_does_not_depend_on_the_logger(lego, tmp_path, flags):
     assert results["fit"]["steps"] == 6 and results["test"]["checkpoint"] == "checkpoints/best.ckpt"
 
 
-@pytest.fixture
-def read_only():
-    """A function that makes a folder read-only; root, who may write everywhere, becomes somebody else."""
-    changed = []
-
-    def protect(folder):
-        changed.append(folder)
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        if os.geteuid() == 0:
-            os.seteuid(12345)
-
-    yield protect
-    if os.getuid() == 0:
-        os.seteuid(0)
-    for folder in filter(Path.exists, changed):
-        folder.chmod(0o755)
-
-
 def test_a_run_that_may_only_be_read_is_tested_and_predicted_for(lego, read_only, monkeypatch, capsys, refused):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:  # pytest's own folders are closed to others
         place = Path(name)

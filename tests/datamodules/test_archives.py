@@ -26,10 +26,14 @@ def server(tmp_path):
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self):
-            content = (tmp_path / "served" / self.path.strip("/")).read_bytes()
+            path, _, encoding = self.path.strip("/").partition("?")
+            content = (tmp_path / "served" / path).read_bytes()
+            content = gzip.compress(content) if encoding == "gzip" else content
             start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
             asked.append(start)
             self.send_response(206 if start else 200)
+            if encoding:
+                self.send_header("Content-Encoding", encoding.removeprefix("stored-"))
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
             self.wfile.write(content[start:])
@@ -61,6 +65,27 @@ def test_downloads_come_from_mirrors_and_resume(server, tmp_path):
     assert asked == [1000]
     fetch(archive, tmp_path / "d", [f"{url}/a.bin"])
     assert asked == [1000] and [p.name for p in (tmp_path / "d").iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.tar.gz"])
+@pytest.mark.parametrize("how", ["gzip", "stored-gzip"])
+def test_a_server_that_compresses_while_it_sends_spoils_nothing(name, how, server, tmp_path):
+    url, folder, _ = server
+    content = bytes(range(256)) * 50
+    (folder / name).write_bytes(content if name == "a.bin" else gzip.compress(content))
+    if how == "stored-gzip" and name == "a.bin":
+        pytest.skip("no server takes a plain file for a compressed one")
+    archive = Archive(f"{url}/{name}", "13 kB", md5(folder / name))
+    (tmp_path / "d").mkdir()
+    assert fetch(archive, tmp_path / "d", [f"{url}/{name}?{how}"]).read_bytes() == (folder / name).read_bytes()
+    assert [path.name for path in (tmp_path / "d").iterdir()] == [name]
+
+
+def test_an_encoding_that_nobody_asked_for_is_said(server, tmp_path):
+    url, folder, _ = server
+    (folder / "a.bin").write_bytes(b"something")
+    with pytest.raises(DataError, match=r"compressed as br, and only gzip can be undone"):
+        fetch(Archive(f"{url}/a.bin?br", "9 B", md5(folder / "a.bin")), tmp_path / "d")
 
 
 def test_a_wrong_file_is_refused_and_every_address_is_named(server, tmp_path):

@@ -1,5 +1,10 @@
 """The user's files among those of systems, archivers and our own cache."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import numpy
 import pytest
 
@@ -71,6 +76,27 @@ def test_a_cache_in_the_folder_of_the_files_serves_again_also_when_both_have_mov
     folder.rename(tmp_path / "moved")
     Image(root=str(tmp_path / "moved")).prepare_data()
     assert entries(tmp_path / "moved") == before
+
+
+def test_a_copy_on_a_read_only_mount_serves_as_it_is(read_only):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:  # pytest's own folders are closed to others
+        place = Path(name)
+        place.chmod(0o777)
+        images(place / "files")
+        Image(root=str(place / "files")).prepare_data()
+        Image(root=str(place / "files"), source="generate").prepare_data()
+        copy = place / "copy"
+        shutil.copytree(place / "files", copy, copy_function=shutil.copyfile)
+        before = sorted(copy.rglob("*"))
+        read_only(copy)
+        for source in ("files", "generate"):
+            data = Image(root=str(copy), source=source)
+            data.prepare_data()
+            assert data.state_dict()["data"]["source"].startswith(source)
+        assert sorted(copy.rglob("*")) == before
+        with pytest.raises(DataError, match=r"cannot build the cache .* let data.root be a folder of your own"):
+            Image(root=str(copy), source="generate", seed=1).prepare_data()
+        os.seteuid(os.getuid())
 
 
 @pytest.mark.parametrize(

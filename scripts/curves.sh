@@ -17,4 +17,4 @@ mkdir -p "$folder"
 for seed in 0 1 2; do
     for model in ${MODELS:-transformer ada ortho lift}; do echo "$model $seed"; done
 done | xargs -P "${JOBS:-2}" -L 1 bash -c 'one "$@" '"$*" one
-python -m wavspa_lit.reporting.table "$folder"/*-seed?
+wavspa report "$folder"/*-seed?

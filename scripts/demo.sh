@@ -24,8 +24,9 @@ train ada
 wait "$other" || { tail -n 20 "$demo/transformer.log"; exit 1; }
 
 echo
-python -m wavspa_lit.reporting.table "$demo/ada" "$demo/transformer"
+wavspa report "$demo/ada" "$demo/transformer"
 echo
+wavspa report "$demo/ada" "$demo/transformer" --output "$demo/report.html"
 python -m wavspa_lit.reporting.curves "$demo/accuracy_by_length.png" "$demo/transformer" "$demo/ada" > "$demo/accuracy_by_length.md"
 echo "Accuracy by length: $demo/accuracy_by_length.png"
 echo "Curves, learning rates and the learned filters: make tensorboard, then open http://localhost:6006"

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from wavspa_lit.reporting.runs import read_tested
 from wavspa_lit.reporting.table import render, rows
 
 KEPT = ("state_dict", "hyper_parameters", "pytorch-lightning_version", "epoch", "global_step")
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("purpose", help="first paragraph of the card")
     arguments = parser.parse_args()
     run, folder = arguments.run, arguments.folder
+    read_tested(run)  # or an error that says how to test it
     table = render(rows([run]))
     source = run / "checkpoints" / "best.ckpt"
     checkpoint = folder / "checkpoints" / "best.ckpt"

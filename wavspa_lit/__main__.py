@@ -19,12 +19,13 @@ Train and compare Wavelet Space Attention encoders on long sequences.
   wavspa describe -c CONFIG        the model as a table: bands, parameters, operations, memory
   wavspa data info|prepare|verify TASK
   wavspa sweep FILE                many trainings from one file; --list prints their commands
+  wavspa report RUN...             compare runs: a table, or one page with --output report.html
   wavspa list                      tasks, models, configs, and the checkpoints of runs
 
 Every setting of a config is a flag: wavspa fit -c configs/lego.yaml --model.encoder.wavelet.kind orthogonal
 All of them: wavspa fit --help. One class: wavspa fit --model.help SequenceClassification
 """
-COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "sweep", "list")
+COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "sweep", "report", "list")
 
 
 def main() -> None:
@@ -77,6 +78,10 @@ def _run(arguments: Sequence[str]) -> None:
         from wavspa_lit.sweep import run as run_sweep
 
         sys.exit(run_sweep(arguments[1:]))
+    elif arguments[0] == "report":
+        from wavspa_lit.reporting.report import run as run_report
+
+        run_report(arguments[1:])
     elif arguments[0] == "list":
         from wavspa_lit.reporting.listing import KINDS
         from wavspa_lit.reporting.listing import run as run_list

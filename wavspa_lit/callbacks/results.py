@@ -2,10 +2,13 @@
 
 import datetime
 import os
+import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
@@ -67,6 +70,7 @@ class Results(Callback):
             steps=trainer.global_step,
             epochs=trainer.current_epoch,
             seconds=round(self._seconds(), 2),
+            peak_memory_mib=round(_peak_memory()),
         )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -106,6 +110,14 @@ class Results(Callback):
             if not unwritable(error):
                 raise
             rank_zero_warn(f"the results are shown but not kept: {error}; --run DIR keeps them elsewhere")
+
+
+def _peak_memory() -> float:
+    """The most memory that this process has held, in MiB: of its GPU, or else of the machine."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_reserved() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _step_of(trainer: Trainer, module: LightningModule) -> int:

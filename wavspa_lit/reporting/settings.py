@@ -64,5 +64,12 @@ def changed(config: Mapping[str, Any]) -> dict[str, Value]:
 
 
 GROUPS = ("data", "model")
-LEFT_OUT = ("best_checkpoint", "last_checkpoint", "trainer.enable_", "trainer.logger")
+LEFT_OUT = (
+    "best_checkpoint",
+    "last_checkpoint",
+    "trainer.enable_",
+    "trainer.logger",
+    "trainer.accelerator",
+    "trainer.log_every",
+)
 TELLING = {"seed_everything", "data.task", *(f"model.encoder.{n}" for n in ("space", "wavelet.kind", "attention.kind"))}

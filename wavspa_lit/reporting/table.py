@@ -1,31 +1,71 @@
-"""Compares runs: `python -m wavspa_lit.reporting.table RUN [RUN ...]` prints one line for each."""
+"""Compares runs: `python -m wavspa_lit.reporting.table RUN [RUN ...]` prints one line for each; see `wavspa report`."""
 
 import argparse
-from collections.abc import Sequence
+import statistics
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wavspa_lit.reporting.runs import read_tested
+from wavspa_lit.reporting.collected import Run, read_run
 
-COLUMNS = ("run", "accuracy", "trained", "extrapolated", "chance", "parameters", "steps", "seconds")
+ACCURACIES = {"accuracy": "acc", "trained": "acc_trained", "extrapolated": "acc_extrapolated", "chance": "chance"}
+COLUMNS = ("run", "task", "model", "attention", "seed", *ACCURACIES, "parameters", "steps", "seconds", "date", "note")
 
 
 def rows(runs: Sequence[str | Path]) -> list[dict[str, str]]:
-    """One row of texts per run, from its results.json; a run that was not tested is refused with a ValueError."""
+    """One row of texts per tested run; the others are left out with a warning that says how to test them."""
+    return [row for path in runs if (row := row_of(read_run(path)))]
+
+
+def row_of(run: Run) -> dict[str, str]:
+    """The row of a run; empty, and a warning, if it was not tested."""
+    fit, test = run.results.get("fit", {}), run.test
+    if not test:
+        command = f"wavspa test --ckpt_path {run.path}/checkpoints/best.ckpt"
+        warnings.warn(f"{run.path} is left out: it has no test results; run: {command}", stacklevel=2)
+        return {}
+    row = {"run": run.path.name, "parameters": f"{test['parameters']:,}"}
+    row |= {column: f"{100 * test[f'test/{key}']:.1f} %" for column, key in ACCURACIES.items() if f"test/{key}" in test}
+    row |= {key: f"{fit[key]:.0f}" for key in ("steps", "seconds") if key in fit}
+    task, model = run.names
+    encoder = run.config.get("model", {}).get("init_args", {}).get("encoder", {})
+    known = {
+        "task": task,
+        "model": model.removesuffix(f"-{encoder.get('attention', {}).get('kind')}"),
+        "attention": encoder.get("attention", {}).get("kind", ""),
+        "seed": str(run.config.get("seed_everything", "")),
+        "date": test.get("date", "")[:10],
+        "note": run.notes,
+    }
+    return row | {name: value for name, value in known.items() if value}
+
+
+def summary(groups: Mapping[str, Sequence[Run]]) -> list[dict[str, str]]:
+    """One row per group of runs: mean ± standard deviation over its tested seeds."""
     table = []
-    for run in runs:
-        results = read_tested(run)
-        fit, test = results.get("fit", {}), results["test"]
-        row = {"run": Path(run).name, "parameters": f"{test['parameters']:,}"}
-        names = {"accuracy": "acc", "trained": "acc_trained", "extrapolated": "acc_extrapolated", "chance": "chance"}
-        row |= {column: f"{100 * test[f'test/{key}']:.1f} %" for column, key in names.items() if f"test/{key}" in test}
-        row |= {key: f"{fit[key]:.0f}" for key in ("steps", "seconds") if key in fit}
-        table.append(row)
+    for name, runs in groups.items():
+        tests = [run.test for run in runs if run.test]
+        if tests:
+            row = {"model": name, "task": runs[0].names[0], "seeds": str(len(tests))}
+            for column, key in ACCURACIES.items():
+                values = [100 * test[f"test/{key}"] for test in tests if f"test/{key}" in test]
+                if values:
+                    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+                    row[column] = f"{statistics.mean(values):.1f}{spread} %"
+            row["parameters"] = f"{tests[0]['parameters']:,}"
+            table.append(row)
     return table
 
 
-def render(table: Sequence[dict[str, str]]) -> str:
+def columns_of(table: Sequence[Mapping[str, str]], order: Sequence[str] = COLUMNS) -> list[str]:
+    """The columns that at least one row has, in order, and those that the order does not know after them."""
+    known = dict.fromkeys(name for row in table for name in row)
+    return [name for name in order if name in known] + [name for name in known if name not in order]
+
+
+def render(table: Sequence[Mapping[str, str]], order: Sequence[str] = COLUMNS) -> str:
     """The rows as a Markdown table, with the columns that at least one of them has."""
-    columns = [column for column in COLUMNS if any(column in row for row in table)]
+    columns = columns_of(table, order)
     cells = [columns, *([row.get(column, "") for column in columns] for row in table)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines = [
@@ -39,10 +79,11 @@ def main() -> None:
     """Prints the table of the runs named on the command line."""
     parser = argparse.ArgumentParser(description="Print a table of test results.")
     parser.add_argument("runs", nargs="+", help="Run directories")
-    try:
-        print(render(rows(parser.parse_args().runs)))
-    except ValueError as error:
-        parser.error(str(error))
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    table = rows(parser.parse_args().runs)
+    if not table:
+        parser.error("none of the runs was tested")
+    print(render(table))
 
 
 if __name__ == "__main__":

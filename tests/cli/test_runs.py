@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,12 @@ def test_a_best_checkpoint_that_stays_behind_is_forgotten_in_a_line(lego):
         ["--trainer.logger", "false"],
         ['--trainer.logger=[{"class_path":"TensorBoardLogger","init_args":{"save_dir":"tb"}},'
          '{"class_path":"CSVLogger","init_args":{"save_dir":"csv"}}]'],
+        pytest.param(
+            ["--trainer.logger", "WandbLogger", "--trainer.logger.save_dir", ".", "--trainer.logger.offline", "true"],
+            marks=pytest.mark.skipif(find_spec("wandb") is None, reason="needs wandb"),
+        ),
     ],
-    ids=["another", "none", "two"],
+    ids=["another", "none", "two", "wandb"],
 )  # fmt: skip
 def test_the_run_directory_does_not_depend_on_the_logger(lego, tmp_path, flags):
     for name in ("adaptive", "adaptive-2"):

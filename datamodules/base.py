@@ -16,18 +16,18 @@ class SequenceDataModule(LightningDataModule, ABC):
     """Batches of padded sequences.
 
     A batch is a dict of tensors: `tokens` (batch, length) int64; `mask` (batch, length) bool, True for tokens and False
-    for the padding behind them, absent when there is no padding; and `labels`, (batch,) int64 for one label per
+    for the padding after them, absent when there is no padding; and `labels`, (batch,) int64 for one label per
     sequence, (batch, length) for one per position. Images as scalars have `tokens` (batch, length) float32 and a
-    vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored; whole examples
-    carry it where an evaluation batch had to be filled up to give all ranks the same number of batches, so that each
-    example counts once.
+    vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored. Whole examples
+    carry it where an evaluation batch had to be filled up, because all ranks need the same number of batches and each
+    example must count once.
 
     Checkpoints hold what the data were, and are not tested or continued with other data unless `other_data` is True.
 
     Args:
         batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
+        eval_batch_size: Evaluation examples per batch and rank. If None, batch_size.
+        num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of the data and of its order.
     """
 
@@ -52,7 +52,7 @@ class SequenceDataModule(LightningDataModule, ABC):
     @property
     @abstractmethod
     def vocab_size(self) -> int:
-        """Number of token ids, the padding id included; 0: the inputs are scalars."""
+        """Number of token ids, the padding id included; 0 if the inputs are scalars."""
 
     @property
     @abstractmethod
@@ -71,7 +71,7 @@ class SequenceDataModule(LightningDataModule, ABC):
 
     @property
     def trained_length(self) -> int:
-        """Longest training sequence, in tokens; shorter than `max_length` where longer ones are tested."""
+        """Longest training sequence, in tokens; shorter than `max_length` where longer sequences are tested."""
         return self.max_length
 
     @property

@@ -49,19 +49,19 @@ def _path(candidates: numpy.ndarray, previous: list[numpy.ndarray]) -> tuple[int
 
 
 def round_up(length: int, lengths: tuple[int, ...]) -> int:
-    """The smallest of the increasing `lengths` that is not below `length`; `length` itself if all are."""
+    """The smallest of the increasing `lengths` that is not below `length`; `length` itself if all of them are."""
     return next((each for each in lengths if each >= length), length)
 
 
 def pad_batch(batch: dict[str, Tensor], length: int, padding_id: int = 0) -> dict[str, Tensor]:
     """A batch that is padded to `length` tokens and always has a mask.
 
-    The mask is there also where nothing is masked, because graphs and compiled code are made for batches with one or
-    for batches without.
+    There is a mask even if nothing is padded, because graphs and compiled code are made either for batches with a mask
+    or for batches without.
 
     Args:
-        batch: `tokens` (batch, ..., length), perhaps a `mask`, and other tensors, of which those that have a value for
-            every token are padded, too.
+        batch: `tokens` (batch, ..., length), perhaps a `mask`, and other tensors. Those that have a value for every
+            token are padded, too.
         length: Not below the batch's own.
         padding_id: Token id of padding.
     """

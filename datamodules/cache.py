@@ -22,7 +22,7 @@ Arrays = Mapping[str, numpy.ndarray]
 
 
 class GrowingArray:
-    """A one-dimensional .npy file that is written piece by piece, for data that do not fit into memory.
+    """A one-dimensional .npy file that is written piece by piece, because the data may not fit into memory.
 
     Args:
         file: The file; must be below the folder that `build` of `cached` is given.
@@ -58,9 +58,9 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], A
 
     Args:
         folder: Where caches are kept.
-        key: All that the arrays depend on, as plain data; its hash names the entry.
-        build: Makes the arrays. It is given the folder in which they are being built, where it may lay large ones
-            as memory maps named `{name}.npy`, and nothing else.
+        key: All that the arrays depend on, as plain data. Its hash names the entry.
+        build: Makes the arrays. It is given the folder in which the entry is built. There it may lay large arrays as
+            memory maps named `{name}.npy`, and nothing else.
 
     Returns:
         The arrays as read-only memory maps. A damaged entry is rebuilt with a warning. Nothing partial is ever opened:
@@ -136,7 +136,10 @@ def _open(entry: Path, key: str) -> dict[str, numpy.ndarray]:
 
 
 def _mark(file: Path, edge: int = 1 << 20) -> list[int]:
-    """Size of a file and checksums of its first and last megabyte: cheap, and what truncation and mix-ups change."""
+    """The size of a file, and checksums of its first and last megabyte.
+
+    They cost little, and a file that was cut off or mixed up with another has others.
+    """
     size = file.stat().st_size
     with file.open("rb") as stream:
         first = zlib.crc32(stream.read(edge))

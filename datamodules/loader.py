@@ -55,11 +55,11 @@ class BatchDataset(Dataset[Batch]):
         """The batch of the examples at indices (batch,) int64."""
 
     def example_lengths(self) -> numpy.ndarray | None:
-        """The length of each example, (examples,), by which batches can be sorted; None: all alike, or not known."""
+        """The length of each example, (examples,), to sort by; None if all are equally long, or it is not known."""
         return None
 
     def __getitem__(self, chosen: numpy.ndarray | Rounded) -> Batch:
-        """The batch of the examples at indices; -1 stands for an example whose labels are all ignored."""
+        """The batch of the examples at indices. An index of -1 stands for an example whose labels are all ignored."""
         indices, length = chosen if isinstance(chosen, Rounded) else (chosen, None)
         batch = self.batch(numpy.where(indices < 0, max(0, int(indices.max())), indices))
         if length is not None:
@@ -121,7 +121,7 @@ class EpochBatches(Sampler[numpy.ndarray | Rounded]):
         self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before each epoch."""
+        """Sets the epoch, which decides the order; the trainer calls it before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -191,7 +191,7 @@ class ResumableLoader:
         seed: Seed of the order.
         rank: This process.
         world_size: Number of processes.
-        num_workers: Processes that build batches; 0: none.
+        num_workers: Processes that build batches. If 0, this process does.
         bucketed: Whether batches hold examples of similar length, if the dataset knows lengths. Evaluations then come
             in the order of the lengths.
         batch_lengths: Lengths to one of which batches are padded; if None, any length may occur.
@@ -243,7 +243,7 @@ class ResumableLoader:
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yields the rest of the epoch after a resume, whole epochs otherwise."""
+        """Yields the batches of an epoch; after a resume, those that were left of it."""
         batches = self._batches()
         _UNDER_WAY.add(batches)
         return batches
@@ -267,7 +267,7 @@ class ResumableLoader:
         return {"seen": self._done % len(self) * self._settings["stride"], "examples": self._settings["examples"]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Makes the next epoch start where the state was taken; anew, with a warning, if the data changed."""
+        """Makes the next epoch go on where the state was taken; with another number of examples it starts anew."""
         if state["examples"] != self._settings["examples"]:
             before, now = state["examples"], self._settings["examples"]
             warnings.warn(f"resuming with {now} examples instead of {before}: the epoch starts anew", stacklevel=2)
@@ -280,7 +280,7 @@ _UNDER_WAY: WeakSet[Generator[Batch, None, None]] = WeakSet()
 
 @atexit.register
 def _end_workers() -> None:
-    """Ends epochs that were broken off, with their workers: Python would wait for these to die of SIGTERM."""
+    """Ends epochs that were broken off, and their workers, because Python would wait for these to die of SIGTERM."""
     for batches in list(_UNDER_WAY):
         batches.close()
 

@@ -16,14 +16,14 @@ class PackedDataset(BatchDataset):
     """Sequences of different lengths with one label each, stored end to end.
 
     Args:
-        tokens: (total,) integers, all sequences one behind the other.
+        tokens: (total,) integers, all sequences one after another.
         offsets: (examples * ways + 1,) int64, where each sequence begins and the last ends.
         labels: (examples,) integers.
-        padding_id: Token id behind the end of shorter sequences.
+        padding_id: Token id after the end of shorter sequences.
         shift: Added to the stored integers to give token ids, such as 1 where bytes are stored and 0 is padding.
-        limit: Tokens of a sequence beyond this number are cut off; None: none are.
-        pad_to: Length of every batch; None: that of its longest sequence.
-        augment: Changes the sequences, before the cut.
+        limit: Most tokens of a sequence; the rest is cut off. If None, sequences are kept whole.
+        pad_to: Length of every batch. If None, a batch is as long as its longest sequence.
+        augment: Changes the sequences before they are cut off. If None, they stay as they are.
         seed: Seed of the changes.
         ways: Sequences that make an example. 1: `tokens` is (batch, length); 2: it is (batch, 2, length).
     """
@@ -51,12 +51,12 @@ class PackedDataset(BatchDataset):
         return len(self.labels)
 
     def example_lengths(self) -> numpy.ndarray:
-        """See `BatchDataset.example_lengths`; for pairs, of the longer one."""
+        """See `BatchDataset.example_lengths`; a pair has the length of its longer sequence."""
         lengths = numpy.diff(self.offsets).reshape(-1, self.ways).max(1)
         return lengths if self.limit is None else numpy.minimum(lengths, self.limit)
 
     def batch(self, indices: numpy.ndarray) -> Batch:
-        """See `BatchDataset.batch`; padded to the longest sequence of the batch, with a `mask` if any is shorter."""
+        """See `BatchDataset.batch`; there is a `mask` if any sequence is padded."""
         which = (indices[:, None] * self.ways + numpy.arange(self.ways)).ravel()
         starts, ends = self.offsets[which], self.offsets[which + 1]
         if self.limit is not None and self.augment is None:
@@ -85,7 +85,7 @@ class ImageDataset(BatchDataset):
         images: (examples, height, width) uint8.
         labels: (examples,) integers.
         pixels: tokens: ids 1 to 256, so that black is not taken for padding; scalars: numbers from -1 to 1, float32.
-        augment: Changes the images.
+        augment: Changes the images. If None, they stay as they are.
         seed: Seed of the changes.
     """
 
@@ -148,7 +148,7 @@ def holdout(labels: numpy.ndarray, fraction: float, seed: int) -> tuple[numpy.nd
 
     Args:
         labels: (examples,) classes.
-        fraction: Share of the second part.
+        fraction: Share of the examples that the second part gets.
         seed: Seed of the choice.
 
     Returns:

@@ -11,11 +11,11 @@ INTERVAL = 0.5
 
 
 def end_with_parent(parent: int | None = None, grace: float = 0.0) -> None:
-    """Ends this process when its parent does, however that ended: a killed process cannot tell its children.
+    """Ends this process when its parent has ended, however it did, because a killed process cannot tell its children.
 
     Args:
-        parent: Process id of the parent; default: that of now. A child that starts slowly may have lost it already.
-        grace: Seconds to go on without the parent, to finish what a parent that ended well does not wait for.
+        parent: Process id of the parent. If None, that of now, which a child that starts slowly may have lost already.
+        grace: Seconds to go on without the parent, in which work is finished that a parent does not wait for.
     """
     parent = parent or os.getppid()
 
@@ -29,7 +29,7 @@ def end_with_parent(parent: int | None = None, grace: float = 0.0) -> None:
 
 
 def start_pool(workers: int) -> ProcessPoolExecutor:
-    """A pool of processes that end with this one. What they run is imported anew, so its module should be light."""
+    """A pool of processes that end with this one. They import what they run, so its module should import little."""
     return ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
     )

@@ -40,8 +40,9 @@ class ArenaDataModule(OriginDataModule):
         protocol: holdout: a validation split that is never tested on. lra: the split of the literature, and no
             augmentation.
         augment: Change training examples in ways that keep their labels.
-        padding: batch: to the longest sequence of the batch; bucket: batches of sequences of similar length, padded to
-            one of at most twelve lengths, which are chosen so that padding is least; max: to `max_length`.
+        padding: batch: pad to the longest sequence of the batch. bucket: put sequences of similar length together, and
+            pad to one of at most twelve lengths, which are chosen so that there is least padding. max: pad to
+            `max_length`.
         mirrors: Addresses of the archive that are tried before the original one.
         batch_size: Training examples per batch and rank.
         eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
@@ -125,7 +126,7 @@ class ArenaDataModule(OriginDataModule):
 
     @abstractmethod
     def part(self, split: Split, *, generated: bool) -> tuple[str, numpy.ndarray | None]:
-        """The part in which a split lies, and which of its examples the split is; None: all."""
+        """The part in which a split lies, and the indices of its examples there; None if it is the whole part."""
 
     @abstractmethod
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> BatchDataset:

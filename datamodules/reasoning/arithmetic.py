@@ -23,7 +23,7 @@ class StringTask(Task):
         self.num_classes, self.chance = symbols, 1 / symbols
 
     def output_length(self, length: int) -> int:
-        """The string's."""
+        """As long as the string."""
         return length
 
 
@@ -72,11 +72,11 @@ class AdditionTask(Task):
     chance = 0.1
 
     def input_length(self, length: int) -> int:
-        """Two numbers and the operator."""
+        """Two numbers and the operator between them."""
         return 2 * length + 1
 
     def output_length(self, length: int) -> int:
-        """One more than a number's."""
+        """One digit more than a number has."""
         return length + 1
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:

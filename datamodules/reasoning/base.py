@@ -40,10 +40,10 @@ class ReasoningDataModule(SequenceDataModule):
 
 
 class StreamDataset(BatchDataset):
-    """Draws each batch when it is asked for, and other ones each epoch.
+    """Draws each batch when it is asked for, and draws other batches in each epoch.
 
-    A batch depends on the seed, the epoch, the number of its first example, and its size: not on the process that draws
-    it, nor on the batches before.
+    A batch depends on the seed, the epoch, the number of its first example, and its size. It depends neither on the
+    process that draws it nor on the batches before it.
 
     Args:
         seed: Seed of the examples.

@@ -11,7 +11,7 @@ PLUS, MINUS = MODULUS, MODULUS + 1
 def expressions(
     generator: numpy.random.Generator, length: int, count: int, operators: tuple[int, ...], opening: int
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Draws bracketed expressions of one length, all of them at once, level by level of their trees.
+    """Draws bracketed expressions of one length. All are drawn at once, level by level of their trees.
 
     An expression of length 1 to 4 is `d`, `-d`, `(d)` or `(-d)`; a longer one `(left operator right)` with a uniform
     length of left between 1 and length - 4.
@@ -103,7 +103,7 @@ class ReverseString(Task):
     name = "reverse_string"
 
     def output_length(self, length: int) -> int:
-        """The string's."""
+        """As long as the string."""
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
@@ -124,7 +124,7 @@ class StackManipulation(Task):
     num_classes = 3
 
     def output_length(self, length: int) -> int:
-        """Room for a terminator behind the largest stack."""
+        """Room for the largest stack and a terminator after it."""
         return length + 1
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:

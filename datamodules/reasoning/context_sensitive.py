@@ -49,7 +49,7 @@ def bit_lengths(numbers: list[int]) -> numpy.ndarray:
 
 
 class BinaryAddition(Task):
-    """The sum of two binary numbers, lowest bit first and without zeros behind the highest, then a terminator (2).
+    """The sum of two binary numbers, lowest bit first and without zeros after the highest, then a terminator (2).
 
     What follows the terminator is not scored. A question of length 1 or 2 is a single number, and its own answer.
     """
@@ -74,10 +74,10 @@ class BinaryAddition(Task):
 
 
 class BinaryMultiplication(Task):
-    """The product of two binary numbers, lowest bit first and without zeros behind the highest, then a terminator (2).
+    """The product of two binary numbers, lowest bit first and without zeros after the highest, then a terminator (2).
 
     What follows the terminator is not scored. A question of length 1 or 2 is a single number; the answer is the
-    terminator alone, or behind one 0, as in the benchmark.
+    terminator alone, or one 0 and the terminator, as in the benchmark.
     """
 
     name = "binary_multiplication"
@@ -85,7 +85,7 @@ class BinaryMultiplication(Task):
     num_classes = 3
 
     def output_length(self, length: int) -> int:
-        """The question's: a product has at most its factors' bits, and the terminator takes the operator's place."""
+        """As long as the question: a product has no more bits than its factors, and room for a terminator is left."""
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
@@ -105,7 +105,7 @@ class ComputeSqrt(Task):
     name = "compute_sqrt"
 
     def output_length(self, length: int) -> int:
-        """Half the number's, rounded up."""
+        """Half as long as the number, rounded up."""
         return -(-length // 2)
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
@@ -123,7 +123,7 @@ class DuplicateString(Task):
     name = "duplicate_string"
 
     def output_length(self, length: int) -> int:
-        """Twice the string's."""
+        """Twice as long as the string."""
         return 2 * length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
@@ -157,13 +157,13 @@ class MissingDuplicate(Task):
 class OddsFirst(Task):
     """A binary string with its first, third, fifth ... symbol in front of its second, fourth, sixth ...
 
-    So defines the paper; its released code puts the second, fourth, sixth ... in front.
+    The paper defines it so, while its released code puts the second, fourth, sixth ... in front.
     """
 
     name = "odds_first"
 
     def output_length(self, length: int) -> int:
-        """The string's."""
+        """As long as the string."""
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
@@ -181,7 +181,7 @@ class BucketSort(Task):
     chance = 0.2
 
     def output_length(self, length: int) -> int:
-        """The string's."""
+        """As long as the string."""
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:

@@ -13,7 +13,7 @@ BLOCKS_KEPT = 64
 
 
 def layout(task: Task, sample: Sample, group: int, trained: Collection[int]) -> Batch:
-    """The batch of a sample: symbol s has token id s + 1, the query has the id behind the last symbol's."""
+    """The batch of a sample. Symbol s has token id s + 1, and the query has the id after that of the last symbol."""
     questions, answers = sample
     return assemble(list(questions + 1), list(answers), [group] * len(questions), trained, len(task.alphabet) + 1)
 
@@ -45,7 +45,7 @@ class LengthDataset(BatchDataset):
         return self.per_length * len(self.lengths)
 
     def block(self, group: int) -> tuple[numpy.ndarray, ...]:
-        """All questions and answers of a length, as int16; the last ones used are kept."""
+        """All questions and answers of a length, as int16. The lengths that were used last are kept."""
         if group not in self._blocks:
             while len(self._blocks) >= max(BLOCKS_KEPT, len(self.trained)):
                 self._blocks.pop(next(iter(self._blocks)))
@@ -70,8 +70,8 @@ class LengthGeneralization(ReasoningDataModule):
 
     An encoder reads the question's tokens (symbol s has id s + 1), then one query token (the last id) for each answer;
     the answers are read there. Groups are lengths. Validation has trained lengths only; testing has every trained
-    length and every `test_stride`-th beyond. Training, validation and test are drawn independently: there are too few
-    short questions to keep them apart, longer ones hardly ever repeat.
+    length and every `test_stride`-th beyond. Training, validation and test are drawn independently, because there are
+    too few short questions to keep them apart, and longer questions hardly ever repeat.
 
     Args:
         task: What is asked.

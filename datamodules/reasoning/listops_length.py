@@ -20,8 +20,8 @@ class ListOpsLength(ReasoningDataModule):
     expressions each. Training, validation and test share no expression.
 
     Args:
-        lengths: Upper ends of the ranges in tokens, increasing; an expression is shorter than its own and at least as
-            long as the one before.
+        lengths: Upper ends of the ranges in tokens, increasing; an expression is shorter than the upper end of its
+            own range, and at least as long as that of the range before.
         min_length: Every expression is longer than this.
         max_depth: Deepest nesting.
         max_args: Most arguments of an operator.
@@ -81,7 +81,7 @@ class ListOpsLength(ReasoningDataModule):
 
     @property
     def trained_length(self) -> int:
-        """See `max_length`, for the first range."""
+        """The longest expression of the first range, with the query."""
         return self.lengths[0]
 
     @property

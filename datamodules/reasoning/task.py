@@ -67,7 +67,7 @@ def digits(generator: numpy.random.Generator, base: int, count: int, length: int
 
 
 def terminated(symbols: numpy.ndarray, lengths: numpy.ndarray, terminator: int) -> numpy.ndarray:
-    """Puts a terminator behind the first `lengths` (count,) symbols of each row; what follows is not scored."""
+    """Puts a terminator after the first `lengths` (count,) symbols of each row. What follows it is not scored."""
     columns = numpy.arange(symbols.shape[1])
     answers = numpy.where(columns < lengths[:, None], symbols, IGNORED)
     return numpy.where(columns == lengths[:, None], terminator, answers)

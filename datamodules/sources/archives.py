@@ -29,8 +29,8 @@ class Archive:
 
     Attributes:
         url: Its original address.
-        size: How large it is, for people.
-        checksum: `sha256:...` or `md5:...`; None: not known.
+        size: How large it is, as messages say it.
+        checksum: `sha256:...` or `md5:...`; None if it is not known.
     """
 
     url: str
@@ -130,8 +130,8 @@ def _decode(file: Path, encoding: str) -> None:
 def extract(archive: Path, folder: str | Path, wanted: str = "") -> None:
     """Extracts the members of a tar or zip archive whose path contains `wanted`.
 
-    What is there already under the same names is replaced. Nothing is visible before everything is there. Members that
-    would land outside the folder are refused.
+    Files of the same names are replaced, once all members have been extracted. Members that would land outside the
+    folder are refused.
 
     Raises:
         DataError: If the archive is damaged, or holds a member with a dangerous name.

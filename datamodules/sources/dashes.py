@@ -47,7 +47,8 @@ class DeadEndError(Exception):
 def _shapes(dash: int, margin: int, width: int) -> numpy.ndarray:
     """Grid points that a dash with its pivot at the origin blocks, for each whole degree of its direction.
 
-    All in grid points; (360, points) offsets into the flattened grid, each row filled up with its last one.
+    Lengths are in grid points. Returns (360, points) offsets into the flattened grid; shorter rows repeat their
+    last one.
     """
     span = numpy.arange(-dash - 2 * margin, dash + 2 * margin + 1)
     y, x = (axis.reshape(-1) for axis in numpy.meshgrid(span, span, indexing="ij"))

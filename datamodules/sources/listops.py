@@ -89,7 +89,7 @@ def draw(generator: random.Random, settings: Settings) -> tuple[bytes, int] | No
 
 
 def shard(settings: Settings, number: int) -> list[tuple[bytes, int]]:
-    """The `number`-th block of accepted expressions: always the same, whoever draws it.
+    """The `number`-th block of accepted expressions, which depends on the settings alone.
 
     Raises:
         ValueError: If the settings hardly ever give an accepted length.
@@ -107,7 +107,7 @@ def shard(settings: Settings, number: int) -> list[tuple[bytes, int]]:
 
 
 def generate(settings: Settings, count: int, workers: int = 1) -> list[tuple[bytes, int]]:
-    """The first `count` different expressions; the number of workers does not change them.
+    """The first `count` different expressions, whatever the number of workers.
 
     Raises:
         ValueError: If there are not that many different expressions, or none of the wanted length.

@@ -62,7 +62,7 @@ class Settings:
 
 
 def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int]:
-    """The `index`-th image, (resolution, resolution) uint8, its label and its margin: always the same."""
+    """The `index`-th image, (resolution, resolution) uint8, its label and its margin."""
     kind = list(DASHES).index(settings.difficulty)
     generator = numpy.random.default_rng([settings.seed, settings.resolution, kind, index])
     label = int(generator.integers(2))
@@ -111,7 +111,7 @@ def shard(settings: Settings, start: int, stop: int) -> Shard:
 
 
 def generate(settings: Settings, count: int, workers: int = 1) -> Iterator[Shard]:
-    """Yields the first `count` images and labels in blocks, in order; the number of workers does not change them."""
+    """Yields the first `count` images and labels in blocks, in order, whatever the number of workers."""
     starts = range(0, count, SHARD)
     stops = [min(start + SHARD, count) for start in starts]
     with tqdm(total=count, desc="Pathfinder", unit=" images", disable=count < SHARD) as progress:

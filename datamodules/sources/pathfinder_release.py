@@ -15,11 +15,11 @@ from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw
 from datamodules.workers import start_pool
 
 MARK = "generated.json"
-"""Tells written folders from the release."""
+"""A file that the release does not have, and folders that were written here do."""
 
 
 def write(settings: Settings, folder: Path, count: int, workers: int = 1) -> None:
-    """Writes the first `count` images below a folder; what an interrupted run has finished is kept.
+    """Writes the first `count` images below a folder, except for those that an interrupted run has finished.
 
     Raises:
         DataError: If the folder holds other images.

@@ -13,7 +13,7 @@ TOPICS = ("parsing grammar tree", "speech sound phone", "translation source targ
 
 
 def pack_bytes(texts: Sequence[bytes], labels: Sequence[int]) -> dict[str, numpy.ndarray]:
-    """Packs texts into `tokens` uint8, `offsets` int64 and `labels` uint8; a label may have several texts."""
+    """Packs texts into `tokens` uint8, `offsets` int64 and `labels` uint8. A label may belong to several texts."""
     lengths = numpy.array([len(text) for text in texts], dtype=numpy.int64)
     return {
         "tokens": numpy.frombuffer(b"".join(texts), dtype=numpy.uint8),

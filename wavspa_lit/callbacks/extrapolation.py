@@ -15,7 +15,7 @@ from wavspa_lit.reporting.pictures import draw_history
 
 FEW = 16
 """Groups that have a curve each; more would bury the others."""
-SHARE = 0.005
+SHARE = 0.004
 """Share of the training's time that pictures may take."""
 COLUMNS = 200
 """Validations that are kept for the picture of a training; beyond that every second one is dropped."""

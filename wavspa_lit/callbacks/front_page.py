@@ -20,6 +20,7 @@ from torch.utils.tensorboard.summary import hparams
 from wavspa_lit import __version__
 from wavspa_lit.callbacks.extrapolation import FEW
 from wavspa_lit.callbacks.loggers import log_numbers, logged_step
+from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.packaged import HERE
 from wavspa_lit.reporting.describe import describe
 from wavspa_lit.reporting.settings import changed
@@ -38,7 +39,6 @@ class FrontPage(Callback):
 
     def __init__(self) -> None:
         self._best = 0.0
-        self._model = ""
 
     def state_dict(self) -> dict[str, float]:
         """The best accuracy so far."""
@@ -47,13 +47,6 @@ class FrontPage(Callback):
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """A resumed training goes on from its own best."""
         self._best = state_dict["best"]
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Describes the model while its parameters are whole."""
-        length = pl_module.hparams.get("max_length")
-        if stage == "fit" and length and trainer.is_global_zero and trainer.loggers:
-            with suppress(TypeError):  # an embedding of the user's own, whose inputs are not known
-                self._model = describe(pl_module, length)  # type: ignore[arg-type]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the page."""
@@ -73,7 +66,10 @@ class FrontPage(Callback):
             for summary in hparams(settings, dict.fromkeys(METRICS, 0.0)):
                 logger.experiment.file_writer.add_summary(summary)
             logger.experiment.add_custom_scalars(layout(pl_module.hparams))
-            pages = {"1_run": origin(), "2_model": self._model, "3_config": text}
+            pages = {"1_run": origin(), "3_config": text}
+            if trainer.global_step == 0 and not is_sharded(trainer):  # FSDP cuts the parameters up
+                with suppress(TypeError):  # an embedding of the user's own, whose inputs are not known
+                    pages["2_model"] = describe(pl_module, pl_module.hparams["max_length"])  # type: ignore[arg-type]
             for name, page in pages.items():
                 logger.experiment.add_text(name, f"```\n{page}\n```", trainer.global_step)
 

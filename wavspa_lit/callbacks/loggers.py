@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from matplotlib.figure import Figure
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
-from wavspa_lit.reporting.pictures import pixels
+from wavspa_lit.reporting.pictures import Pixels, pixels
 
 
 class Budget:
@@ -25,19 +25,20 @@ class Budget:
 
     def start(self) -> None:
         """Starts the clock of the training."""
-        self._began, self._spent = time.perf_counter(), 0.0
+        self._began, self._spent, self._longest = time.perf_counter(), 0.0, 0.0
 
     @property
     def used_up(self) -> bool:
-        """Whether drawing has taken more than its share so far."""
-        return self._spent > self.share * (time.perf_counter() - self._began)
+        """Whether drawing now, and once more in the end, would take more than its share of the time so far."""
+        return self._spent + 2 * self._longest > self.share * (time.perf_counter() - self._began)
 
     @contextmanager
     def spending(self) -> Iterator[None]:
         """Counts the time of the block."""
         began = time.perf_counter()
         yield
-        self._spent += time.perf_counter() - began
+        took = time.perf_counter() - began
+        self._spent, self._longest = self._spent + took, max(self._longest, took)
 
 
 class Board(TensorBoardLogger):
@@ -60,9 +61,9 @@ def takes_pictures(trainer: Trainer) -> bool:
     return any(isinstance(logger, (TensorBoardLogger, WandbLogger)) for logger in trainer.loggers)
 
 
-def log_figure(trainer: Trainer, name: str, figure: Figure, step: int) -> None:
+def log_figure(trainer: Trainer, name: str, figure: Figure | Pixels, step: int) -> None:
     """Gives a picture to the loggers that take pictures: TensorBoard and W&B."""
-    image = pixels(figure)
+    image = pixels(figure) if isinstance(figure, Figure) else figure
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(name, image, step, dataformats="HWC")

@@ -25,7 +25,7 @@ from wavspa_lit.spaces import SPACES
 from wavspa_lit.wavelets import FilterBank, Lifting
 from wavspa_lit.wavelets.bank import find_wavelet
 
-SHARE = 0.015
+SHARE = 0.012
 """Share of the training's time that all of this may take."""
 MEANINGS = {
     "reconstruction_error": "Largest deviation of analysis and synthesis together from a pure delay, over all "
@@ -120,7 +120,7 @@ class WaveletMonitor(Callback):
             if pictures:
                 drawn = {"attention": draw_attention, "entropy_by_head": draw_entropies, "scalogram": draw_scalogram}
                 for name, draw in drawn.items():
-                    if figure := draw(views):
+                    if (figure := draw(views)) is not None:
                         log_figure(trainer, f"{space}/{name}", figure, step)
 
     def _draw_filters(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:

@@ -36,8 +36,8 @@ def draw_curves(
         trained: Trained values, which are shaded.
         chance: Accuracy of a constant answer, drawn as a dotted line.
     """
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(4.8, 3.2))
+    axes = figure.add_axes((0.13, 0.15, 0.85, 0.82))
     if trained:
         known = sorted(next(iter(curves.values()))[0])
         half = min((b - a for a, b in pairwise(known)), default=1) / 2  # shade half the way to the neighbours

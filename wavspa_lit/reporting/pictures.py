@@ -1,12 +1,15 @@
 """Pictures of what a model has learned. They are drawn on `Figure`s, so that no backend of matplotlib is chosen."""
 
 from collections.abc import Sequence
+from functools import cache
 
+import matplotlib
 import numpy
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -16,6 +19,9 @@ from wavspa_lit.wavelets import AdaptiveLifting, FilterBank
 Curves = dict[str, Tensor]
 """Filters by name: for each tap or frequency the lower quartile, the median and the upper quartile, (3, points)."""
 FREQUENCIES = 64
+Pixels = numpy.ndarray
+"""(height, width, 3 or 4), uint8."""
+Label = tuple[float, str]
 
 
 def filter_curves(wavelet: nn.Module) -> Curves:
@@ -100,7 +106,7 @@ def _draw_curve(axes: Axes, name: str, now: Curves, start: Curves, colour: str) 
     axes.plot(places, median, color=colour, linewidth=1.2)
 
 
-def draw_attention(views: Sequence[Inside]) -> Figure | None:
+def draw_attention(views: Sequence[Inside]) -> Pixels | None:
     """Draws the attention maps of one sequence: layers from top to bottom, bands from left to right.
 
     Returns:
@@ -109,23 +115,25 @@ def draw_attention(views: Sequence[Inside]) -> Figure | None:
     columns = max((len(view.maps) for view in views), default=0)
     if not columns:
         return None
-    size, cell = 128, 136  # of a map, and with the gap to the next one
-    image = torch.full((len(views) * cell - 8, columns * cell - 8), torch.nan)
+    size, cell = 160, 168  # pixels of a map, and with the gap to the next one
+    height, width = len(views) * cell - 8, columns * cell - 8
+    image = torch.full((height, width), torch.nan)
     for row, view in enumerate(views):
         for column, weights in enumerate(view.maps):
             top, left = row * cell, column * cell
             image[top : top + size, left : left + size] = interpolate(weights[None, None], (size, size))[0, 0]
-    figure, axes = heat_map(
-        image, (2.0 * columns, 2.0 * len(views)), "attention of queries (down) to keys", " times uniform"
-    )
     widest = max(views, key=lambda view: len(view.maps))
-    names = widest.attended
-    axes.set_xticks([size / 2 + cell * column for column in range(columns)], names)
-    axes.set_yticks([size / 2 + cell * row for row in range(len(views))], _layers(len(views)))
-    return figure
+    return heat_map(
+        image,
+        (width, height),
+        "attention of queries (down) to keys",
+        [((row * cell + size / 2) / height, f"layer {row + 1}") for row in range(len(views))],
+        [((column * cell + size / 2) / width, name) for column, name in enumerate(widest.attended)],
+        unit=" times uniform",
+    )
 
 
-def draw_scalogram(views: Sequence[Inside]) -> Figure | None:
+def draw_scalogram(views: Sequence[Inside]) -> Pixels | None:
     """Draws the size of the wavelet coefficients of one sequence: a row for each band, from coarse to fine.
 
     Returns:
@@ -135,14 +143,12 @@ def draw_scalogram(views: Sequence[Inside]) -> Figure | None:
         return None
     labels = [f"{layer}: {name}" for layer, view in enumerate(views, 1) for name in view.names]
     image = torch.cat([interpolate(rms[None, None], 512)[0] for view in views for rms in view.rms])
-    figure, axes = heat_map(image, (3.3, 0.3 * len(labels)), "size of the coefficients, by layer and band")
-    axes.set_xticks([0, 511], ["first token", "last token"])
-    axes.set_yticks(range(len(labels)), labels)
-    axes.hlines([len(views[0].rms) * i - 0.5 for i in range(1, len(views))], -0.5, 511.5, color="white")
-    return figure
+    ends = [(0.0, "first token"), (1.0, "last token")]
+    title = "size of the coefficients, by layer and band"
+    return heat_map(image, (330, 30 * len(labels)), title, _middles(labels), ends)
 
 
-def draw_entropies(views: Sequence[Inside]) -> Figure | None:
+def draw_entropies(views: Sequence[Inside]) -> Pixels | None:
     """Draws the entropy of the attention: a row for each band, a column for each head.
 
     Returns:
@@ -151,73 +157,106 @@ def draw_entropies(views: Sequence[Inside]) -> Figure | None:
     rows = [entropy for view in views for entropy in view.entropies]
     if not rows:
         return None
-    image, heads = torch.stack(rows), len(rows[0])
-    figure, axes = heat_map(
-        image, (0.7 * heads, 0.3 * len(rows)), "entropy of attention, 1 = uniform", limits=(0.0, 1.0)
-    )
-    axes.set_xticks(range(heads), [f"head {head}" for head in range(1, heads + 1)])
+    heads = len(rows[0])
     labels = [f"{layer}: {name}" for layer, view in enumerate(views, 1) for name in view.attended]
-    axes.set_yticks(range(len(rows)), labels)
-    for row, column in numpy.ndindex(*image.shape):
-        value = float(image[row, column])
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color="w" if value < 0.6 else "k")
-    return figure
+    columns = _middles([f"head {head}" for head in range(1, heads + 1)])
+    return heat_map(
+        torch.stack(rows),
+        (max(330, 60 * heads), 30 * len(rows)),
+        "entropy of attention, 1 = uniform",
+        _middles(labels),
+        columns,
+        limits=(0.0, 1.0),
+        numbers=True,
+    )
 
 
-def draw_history(steps: Sequence[int], values: Tensor, groups: Sequence[int], group_name: str) -> Figure:
+def draw_history(steps: Sequence[int], values: Tensor, groups: Sequence[int], group_name: str) -> Pixels:
     """Draws accuracy by group over a training, one column for each validation.
 
     Args:
         steps: Steps of the validations.
         values: (validations, groups), NaN where a validation has no answers of a group.
-        groups: Values of the groups, in increasing order.
+        groups: Values of the groups, in increasing order, drawn upwards.
         group_name: What they are, such as `length`.
     """
-    figure, axes = heat_map(values.T, (3.9, 2.6), f"accuracy by {group_name}", limits=(0.0, 1.0), left=0.6)
-    axes.invert_yaxis()
-    axes.set(xlabel="step", ylabel=group_name)
-    for set_ticks, names in ((axes.set_xticks, steps), (axes.set_yticks, groups)):
-        shown = sorted({round(i * (len(names) - 1) / 5) for i in range(6)})
-        set_ticks(shown, [str(names[index]) for index in shown])
-    return figure
+    columns, rows = (
+        [((index + 0.5) / len(names), str(names[index])) for index in _spaced(len(names))] for names in (steps, groups)
+    )
+    rows = [(1 - place, f"{group_name} {name}") for place, name in rows]
+    columns = [(place, f"step {name}" if place == columns[0][0] else name) for place, name in columns]
+    title = f"accuracy by {group_name} over the training"
+    return heat_map(values.T.flip(0), (360, 260), title, rows, columns, limits=(0.0, 1.0))
 
 
-def _layers(count: int) -> list[str]:
-    return [f"layer {index}" for index in range(1, count + 1)]
+def _middles(names: Sequence[str]) -> list[Label]:
+    return [((index + 0.5) / len(names), name) for index, name in enumerate(names)]
+
+
+def _spaced(count: int) -> list[int]:
+    """At most six indices of so many, evenly spaced, the first and the last among them."""
+    return sorted({round(index * (count - 1) / 5) for index in range(6)})
 
 
 def heat_map(
     image: Tensor,
-    size: tuple[float, float],
+    size: tuple[int, int],
     title: str,
-    unit: str = "",
+    rows: Sequence[Label],
+    columns: Sequence[Label],
     *,
+    unit: str = "",
     limits: tuple[float, float] | None = None,
-    left: float = 1.3,
-) -> tuple[Figure, Axes]:
-    """Draws a matrix; its title says what the colours mean.
+    numbers: bool = False,
+) -> Pixels:
+    """Draws a matrix; its title says what the darkest and the brightest colour mean.
+
+    Without matplotlib's axes, which take thirty times as long, because this is drawn in the middle of a training.
 
     Args:
-        image: (rows, columns); NaN stays white.
-        size: Width and height of the matrix, in inches.
+        image: (rows, columns); NaN is white.
+        size: Width and height of the matrix, in pixels.
         title: What is shown.
-        unit: What follows the numbers, such as ` times uniform`.
-        left: Room for the names of the rows, in inches.
+        rows: Labels of rows, each with its place, 0 at the top and 1 at the bottom.
+        columns: Labels of columns, each with its place, 0 on the left and 1 on the right.
+        unit: What follows the numbers of the title, such as ` times uniform`.
         limits: Values of the darkest and the brightest colour; None: 0 and nearly the largest value.
+        numbers: Write each entry into its cell.
     """
-    right, bottom, top = 0.3, 0.5, 0.3
-    width, height = max(size[0], 3.0) + left + right, size[1] + bottom + top
-    figure = Figure(figsize=(width, height), dpi=100)
-    axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height))
+    width, height = size
+    font = _font()
     low, high = limits or (0.0, float(torch.nanquantile(image.flatten()[: 2**20], 0.999)))
-    axes.imshow(image.numpy(), aspect="auto", vmin=low, vmax=high, interpolation="nearest")
-    # In words, because a bar of colours takes as long to draw as the rest.
-    figure.text(0.1 / width, 1 - 0.1 / height, f"{title} (dark {low:g}, bright {high:.2g}{unit})", fontsize=9, va="top")
-    axes.tick_params(labelsize=8)
-    return figure, axes
+    title = f"{title} (dark {low:g}, bright {high:.2g}{unit})"
+    left, top = 16 + int(max((font.getlength(label) for _, label in rows), default=0)), 28
+    total = max(left + width + 16, int(font.getlength(title)) + 16)
+    down = (numpy.arange(height) * image.shape[0] // height)[:, None]
+    right = numpy.arange(width) * image.shape[1] // width
+    values = image.numpy()[down, right]
+    colours = matplotlib.colormaps["viridis"](numpy.clip((values - low) / ((high - low) or 1.0), 0, 1), bytes=True)
+    colours[numpy.isnan(values)] = 255
+    canvas = Image.new("RGB", (total, top + height + 28), "white")
+    canvas.paste(Image.fromarray(colours[..., :3]), (left, top))
+    draw = ImageDraw.Draw(canvas)
+    draw.text((8, 6), title, "black", font)
+    for place, label in rows:
+        draw.text((left - 8, top + place * height), label, "black", font, anchor="rm")
+    for place, label in columns:
+        half = font.getlength(label) / 2
+        centre = min(max(left + place * width, half + 2), total - half - 2)
+        draw.text((centre, top + height + 6), label, "black", font, anchor="ma")
+    for row, column in numpy.ndindex(*image.shape) if numbers else ():
+        value = float(image[row, column])
+        middle = (left + (column + 0.5) * width / image.shape[1], top + (row + 0.5) * height / image.shape[0])
+        draw.text(middle, f"{value:.2f}", "white" if value < 0.6 * high else "black", font, anchor="mm")
+    return numpy.asarray(canvas)
 
 
-def pixels(figure: Figure) -> numpy.ndarray:
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", 13)
+
+
+def pixels(figure: Figure) -> Pixels:
     """The figure as an image (height, width, 4), uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -51,7 +51,7 @@ def test_bands_are_named_and_their_energy_is_shared():
         ({"space": "fourier"}, ["real", "imaginary"]),
         ({"attention": AttentionConfig("performer")}, []),
         ({"space": "fnet", "attention": AttentionConfig("none")}, []),
-        ({"loops": 3, "positions": "randomized"}, ["approximation 2", "detail 2", "detail 1"]),
+        ({"share_layers": True, "loops": 3, "positions": "randomized"}, ["approximation 2", "detail 2", "detail 1"]),
         ({"compat": "official"}, ["approximation 2", "detail 2", "detail 1"]),
     ],
 )

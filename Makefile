@@ -5,7 +5,7 @@ export OMP_WAIT_POLICY ?= passive
 # Processes that run tests, each with one thread.
 JOBS ?= 2
 
-.PHONY: help install demo arena test test-slow lint format tensorboard clean
+.PHONY: help install demo arena test test-slow lint format tensorboard docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -41,6 +41,9 @@ format: install ## Reformat the code
 
 tensorboard: install ## Open TensorBoard on runs/
 	$(BIN)/tensorboard --logdir runs
+
+docs: install ## Build the documentation into build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 clean: ## Remove .venv and caches; runs and data stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -27,6 +27,7 @@ __all__ = [
     "Addition",
     "ChomskyHierarchy",
     "Copy",
+    "Facts",
     "Image",
     "Lego",
     "ListOps",

@@ -1,6 +1,7 @@
 """What every datamodule shares: sizes known at once, batches as plain dicts, loaders that resume exactly."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,29 @@ from datamodules.errors import DataError
 from datamodules.loader import BatchDataset, ResumableLoader
 
 Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model needs to know of its data; `SequenceDataModule.facts` are known before any data are read.
+
+    Attributes:
+        vocab_size: Number of token ids, the padding id included; 0 if the inputs are scalars.
+        num_classes: Number of classes of a label.
+        max_length: Longest sequence, in tokens.
+        trained_length: Longest training sequence, in tokens.
+        group_name: What answers are reported by, such as `length`; empty if there are no groups.
+        group_values: The value of each group.
+        trained_groups: Indices of the groups that are trained on.
+    """
+
+    vocab_size: int
+    num_classes: int
+    max_length: int
+    trained_length: int
+    group_name: str = ""
+    group_values: tuple[int, ...] = ()
+    trained_groups: tuple[int, ...] = ()
 
 
 class SequenceDataModule(LightningDataModule, ABC):
@@ -73,6 +97,12 @@ class SequenceDataModule(LightningDataModule, ABC):
     def trained_length(self) -> int:
         """Longest training sequence, in tokens; shorter than `max_length` where longer sequences are tested."""
         return self.max_length
+
+    @property
+    def facts(self) -> Facts:
+        """What a model needs to know: `Task.for_data(data.facts, ...)` builds a task from it."""
+        known = [field.name for field in fields(Facts) if hasattr(self, field.name)]
+        return Facts(**{name: getattr(self, name) for name in known})
 
     @property
     def few_lengths(self) -> bool:

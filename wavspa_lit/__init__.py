@@ -1,3 +1,51 @@
-"""Wavelet Space Attention encoders for long sequences, on PyTorch Lightning (paper: arXiv 2210.01989)."""
+"""Wavelet Space Attention encoders for long sequences, on PyTorch Lightning (paper: arXiv 2210.01989).
+
+What a Python program needs is imported from here, each name when it is first asked for, because `import wavspa_lit`
+alone must stay fast:
+
+    from wavspa_lit import WaveletAttention, load
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
+    from wavspa_lit.tasks import MaskedPretraining, SequenceClassification, SequenceMatching, TokenReasoning, load
+    from wavspa_lit.training import build_trainer
+    from wavspa_lit.wavelets import WaveletConfig, wavedec, waverec
+
+_HOMES = {
+    "nn": ("Encoder", "EncoderConfig", "WaveletAttention"),
+    "tasks": ("MaskedPretraining", "SequenceClassification", "SequenceMatching", "TokenReasoning", "load"),
+    "training": ("build_trainer",),
+    "wavelets": ("WaveletConfig", "wavedec", "waverec"),
+}
+
+__all__ = [
+    "Encoder",
+    "EncoderConfig",
+    "MaskedPretraining",
+    "SequenceClassification",
+    "SequenceMatching",
+    "TokenReasoning",
+    "WaveletAttention",
+    "WaveletConfig",
+    "build_trainer",
+    "load",
+    "wavedec",
+    "waverec",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,16 +2,15 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import fields
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from datamodules.base import Facts
 from wavspa_lit.callbacks import LastCheckpoint
 from wavspa_lit.speed import Speed
 from wavspa_lit.training import BEST, LAST
-
-# What the data knows and the model needs. Links to arguments that the chosen task lacks are skipped.
-LINKS = ("vocab_size", "num_classes", "max_length", "trained_length", "group_name", "group_values", "trained_groups")
 
 EXAMPLES = {
     "predict": """example: what a trained model says of reviews of one's own; see docs/data.md for the formats
@@ -52,7 +51,8 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     parser.set_defaults({"trainer.enable_model_summary": False})
     for name, values in (("best_checkpoint", BEST), ("last_checkpoint", LAST)):
         parser.set_defaults({f"{name}.{key}": value for key, value in values.items()})
-    for name in LINKS:
+    for name in (field.name for field in fields(Facts)):
+        # A link to an argument that the chosen task lacks is skipped.
         parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
 

@@ -39,6 +39,7 @@ def trained(graphs, encodings, **settings):
             loss.backward()
             optimizer.step()
         losses.append(loss.detach())
+        del loss, states  # as Lightning lets them go: a length that is new is recorded while no other graph is alive
     return torch.stack(losses), [parameter.detach() for parameter in encoder.parameters()]
 
 

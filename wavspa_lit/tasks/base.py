@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
-from wavspa_lit.choices import from_plain, imports
+from wavspa_lit.choices import from_plain, imports, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.nn.heads import PoolingHead
 from wavspa_lit.optim import GROUPS, OptimizerConfig, parameter_groups, schedule_factor
@@ -79,6 +79,7 @@ class Task(LightningModule, ABC):
             logger=False,
         )
         self.encoder = Encoder(self.encoder_config, vocab_size, max_length, cls_token=cls_token)
+        self.class_names: tuple[str, ...] = ()
         self.scores = nn.ModuleDict({split: Scores(num_classes) for split in ("val", "test")})
 
     @classmethod
@@ -86,6 +87,18 @@ class Task(LightningModule, ABC):
         """As Lightning does it; classes of other packages that a checkpoint names are imported only with `trust`."""
         with imports(trust):
             return super().load_from_checkpoint(*args, **kwargs)
+
+    @classmethod
+    def for_data(cls, facts: Any, **settings: Any) -> Self:
+        """A task for the data that have these facts.
+
+        Args:
+            facts: A dataclass whose fields are named like arguments of tasks, such as `datamodules.Facts`; those that
+                this task does not read are left out.
+            **settings: Its other arguments, such as `encoder` and `optimizer`.
+        """
+        known = settings_of(cls)
+        return cls(**{name: value for name, value in asdict(facts).items() if name in known}, **settings)
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -164,11 +177,26 @@ class Task(LightningModule, ABC):
             "label": batch["labels"],
         }
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Numbers the optimiser's parameters as the module does, not group by group: FSDP expects it when it loads.
+    @property
+    def expects(self) -> str:
+        """What the model takes and answers, in a line."""
+        size, names = self.hparams["vocab_size"], self.class_names
+        inputs = f"token ids 0 to {size - 1}" if size else "numbers"
+        answers = f"{self.hparams['num_classes']} classes" + (f" ({', '.join(names)})" if names else "")
+        return f"{type(self).__name__}: {inputs}, at most {self.hparams['max_length']} in a sequence; {answers}"
 
-        Other strategies, and optimisers, go by the order in which the groups list the numbers.
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Names the class, and the classes of the data; numbers the optimiser's parameters as the module does.
+
+        FSDP expects these numbers when it loads. Other strategies, and optimisers, go by the order in which the groups
+        list them.
         """
+        kind = type(self)
+        ours = kind.__module__.startswith("wavspa_lit.")
+        checkpoint["task"] = kind.__name__ if ours else f"{kind.__module__}.{kind.__qualname__}"
+        if self._trainer is not None:
+            self.class_names = tuple(getattr(self.trainer.datamodule, "class_names", ()))  # type: ignore[attr-defined]
+        checkpoint["class_names"] = list(self.class_names)
         if self._trainer is None or isinstance(self.trainer.strategy.model, FullyShardedDataParallel):
             return  # there is no optimiser yet, or FSDP has done so itself
         numbers = {id(parameter): number for number, parameter in enumerate(self.parameters())}
@@ -185,6 +213,7 @@ class Task(LightningModule, ABC):
             CheckpointError: If the weights are of another model; names the settings.
         """
         self.checkpoint_step = checkpoint.get("global_step", 0)
+        self.class_names = tuple(checkpoint.get("class_names", ()))
         saved, weights = renamed_everywhere(checkpoint.get("hyper_parameters", {})), checkpoint.get("state_dict")
         head = getattr(self, "head", None)
         if isinstance(head, PoolingHead):  # what it does is not to be seen in the weights

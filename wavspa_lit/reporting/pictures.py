@@ -53,15 +53,15 @@ def trains(wavelet: nn.Module) -> bool:
 
 
 def _response(taps: Tensor) -> Tensor:
-    wide = taps.detach().double()
-    omega = torch.linspace(0, torch.pi, FREQUENCIES, dtype=torch.float64, device=wide.device)
-    phase = torch.exp(-1j * omega[:, None] * torch.arange(len(wide), device=wide.device))
+    wide = taps.detach().cpu().double()  # some accelerators have no double precision
+    omega = torch.linspace(0, torch.pi, FREQUENCIES, dtype=torch.float64)
+    phase = torch.exp(-1j * omega[:, None] * torch.arange(len(wide)))
     return (phase @ wide.reshape(len(wide), -1).to(phase.dtype)).abs()
 
 
 def _quartiles(values: Tensor) -> Tensor:
-    flat = values.detach().float().reshape(len(values), -1)
-    return torch.quantile(flat, flat.new_tensor([0.25, 0.5, 0.75]), dim=1).cpu()
+    flat = values.detach().cpu().float().reshape(len(values), -1)
+    return torch.quantile(flat, flat.new_tensor([0.25, 0.5, 0.75]), dim=1)
 
 
 def draw_filters(now: Curves, start: Curves, title: str, start_name: str) -> Figure:

@@ -176,6 +176,7 @@ class SequenceDataModule(LightningDataModule, ABC):
             num_workers=self.num_workers,
             bucketed=self.bucketed and not in_order,
             batch_lengths=self.batch_lengths,
+            repeating=bool(getattr(self.trainer, "overfit_batches", 0)),
         )
 
     def train_dataloader(self) -> ResumableLoader:

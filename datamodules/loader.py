@@ -5,15 +5,16 @@ import signal
 import warnings
 from abc import abstractmethod
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakSet
 
 import numpy
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
-from datamodules.buckets import pad_batch, round_up
+from datamodules.buckets import pad_batch
+from datamodules.order import EpochBatches, Rounded
 from datamodules.workers import end_with_parent
 
 IGNORED = -100
@@ -22,18 +23,6 @@ GRACE = 60
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
 """What ends a training: the trainer's business, not that of worker processes."""
 Batch = dict[str, Tensor]
-
-
-class Rounded(NamedTuple):
-    """A batch that is to be padded.
-
-    Attributes:
-        indices: (batch,) int64, which examples.
-        length: The length to which they are padded.
-    """
-
-    indices: numpy.ndarray
-    length: int
 
 
 class BatchDataset(Dataset[Batch]):
@@ -71,109 +60,6 @@ class BatchDataset(Dataset[Batch]):
         return batch
 
 
-class EpochBatches(Sampler[numpy.ndarray | Rounded]):
-    """The batches of one rank, as arrays of indices, `Rounded` if batches may have certain lengths only.
-
-    Training: a permutation decided by seed and epoch, full batches only (one short batch if there are fewer examples).
-    Evaluation: every example once, in order; -1 fills up what is missing to give all ranks the same number.
-
-    If bucketed, batches hold examples of similar length. Training: the permutation is cut into pools of `POOL` global
-    batches, each is sorted by length and cut into batches, and the batches are shuffled. Evaluation: the examples are
-    sorted by length.
-
-    Args:
-        count: Number of examples.
-        batch_size: Examples per batch and rank.
-        training: Shuffle and drop the last incomplete batch; otherwise every example once.
-        seed: Seed of the order.
-        rank: This process.
-        world_size: Number of processes.
-        lengths: (examples,) lengths of the examples, or None if they are not known.
-        bucketed: Put examples of similar length together, if lengths are known.
-        allowed: Increasing lengths to one of which batches are padded, all ranks of a step to the same. Evaluation
-            batches then have one size: the last is filled up with -1. If None, any length may occur.
-    """
-
-    POOL = 50
-
-    def __init__(
-        self,
-        count: int,
-        batch_size: int,
-        *,
-        training: bool,
-        seed: int,
-        rank: int,
-        world_size: int,
-        lengths: numpy.ndarray | None = None,
-        bucketed: bool = False,
-        allowed: tuple[int, ...] | None = None,
-    ) -> None:
-        self.count, self.training, self.seed, self.lengths = count, training, seed, lengths
-        self.rank, self.world_size = rank, world_size
-        self.bucketed, self.allowed = bucketed and lengths is not None, allowed
-        share = count // world_size if training else -(-count // world_size)
-        if not share:
-            raise ValueError(f"{count} examples are too few for {world_size} ranks; use fewer devices or more data")
-        self.batch_size = max(1, min(batch_size, share))
-        self.batches = share // self.batch_size if training else -(-share // self.batch_size)
-        self.filled = world_size * (share if allowed is None else self.batches * self.batch_size)
-        self.epoch = self.start = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Sets the epoch, which decides the order; the trainer calls it before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Batches of a whole epoch."""
-        return self.batches
-
-    def __iter__(self) -> Iterator[numpy.ndarray | Rounded]:
-        """Yields the batches from number `start` on, which then is 0 again."""
-        order = self._order()
-        first, self.start = self.start, 0
-        together = self.batch_size * self.world_size
-        for number in range(first, self.batches):
-            whole = order[number * together : (number + 1) * together]
-            mine = whole[self.rank :: self.world_size]
-            yield mine if self.lengths is None or not self._rounds else Rounded(mine, self.length_of(whole))
-
-    @property
-    def _rounds(self) -> bool:
-        return self.allowed is not None and len(self.allowed) > 1
-
-    def length_of(self, indices: numpy.ndarray) -> int:
-        """The length of a batch of the examples at indices; -1 stands for none."""
-        assert self.lengths is not None
-        return round_up(int(self.lengths[indices[indices >= 0]].max()), self.allowed or ())
-
-    def padded_share(self) -> float:
-        """The share of padding among the tokens of this epoch's batches, if the lengths are known."""
-        assert self.lengths is not None
-        chosen = [each.indices if isinstance(each, Rounded) else each for each in self]
-        valid = sum(int(self.lengths[each[each >= 0]].sum()) for each in chosen)
-        return 1.0 - valid / sum(self.length_of(each) * len(each) for each in chosen)
-
-    def _order(self) -> numpy.ndarray:
-        """All examples of this epoch, global batch after global batch; -1 where an evaluation is filled up."""
-        order = numpy.arange(self.count)
-        if self.training:
-            generator = numpy.random.default_rng([self.seed, self.epoch])
-            order = generator.permutation(self.count)
-            return self._bucketed(order, generator) if self.bucketed else order
-        if self.bucketed:
-            order = numpy.argsort(numpy.asarray(self.lengths), kind="stable")
-        return numpy.concatenate((order, numpy.full(self.filled - len(order), -1)))
-
-    def _bucketed(self, order: numpy.ndarray, generator: numpy.random.Generator) -> numpy.ndarray:
-        assert self.lengths is not None
-        together = self.batch_size * self.world_size
-        order = order[: self.batches * together]
-        pools = [order[start : start + self.POOL * together] for start in range(0, len(order), self.POOL * together)]
-        order = numpy.concatenate([pool[numpy.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        return generator.permutation(order.reshape(self.batches, together)).ravel()
-
-
 class ResumableLoader:
     """Batches of a dataset; its state is the number of examples that all ranks have seen in this epoch.
 
@@ -195,6 +81,7 @@ class ResumableLoader:
         bucketed: Whether batches hold examples of similar length, if the dataset knows lengths. Evaluations then come
             in the order of the lengths.
         batch_lengths: Lengths to one of which batches are padded; if None, any length may occur.
+        repeating: Let every epoch be the first.
     """
 
     def __init__(
@@ -209,8 +96,9 @@ class ResumableLoader:
         num_workers: int = 0,
         bucketed: bool = False,
         batch_lengths: tuple[int, ...] | None = None,
+        repeating: bool = False,
     ) -> None:
-        self.dataset = dataset
+        self._dataset = dataset  # under another name Lightning, to overfit, would try to build the loader anew
         # Lightning looks for these two by name, and calls set_epoch of what it finds.
         self.batch_sampler = None
         self.sampler = EpochBatches(
@@ -223,6 +111,7 @@ class ResumableLoader:
             lengths=dataset.example_lengths(),
             bucketed=bucketed,
             allowed=batch_lengths,
+            repeating=repeating,
         )
         self._settings = {"examples": len(dataset), "stride": self.sampler.batch_size * world_size}
         self._loader = DataLoader(
@@ -251,7 +140,7 @@ class ResumableLoader:
     def _batches(self) -> Generator[Batch, None, None]:
         # A generator function: its body runs at the first next(), when the trainer has set the epoch.
         self._done, self._resume = self._resume, 0
-        self.sampler.start, self.dataset.epoch = self._done, self.sampler.epoch
+        self.sampler.start, self._dataset.epoch = self._done, self.sampler.epoch
         # Until a worker has its handlers it would die of the signals, as those of the trainer do not fit it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:

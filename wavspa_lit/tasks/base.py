@@ -8,7 +8,8 @@ from typing import Any, Self, cast
 
 import torch
 from lightning import LightningModule
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
@@ -17,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from wavspa_lit.choices import from_plain, imports, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.nn.heads import PoolingHead
-from wavspa_lit.optim import GROUPS, OptimizerConfig, parameter_groups, schedule_factor
+from wavspa_lit.optim import GROUPS, OptimizerConfig, build_adamw
 from wavspa_lit.renamed import renamed_everywhere
 from wavspa_lit.tasks.metrics import IGNORED, Scores
 from wavspa_lit.tasks.transfer import CheckpointError
@@ -144,7 +145,16 @@ class Task(LightningModule, ABC):
             penalty = torch.stack([bank.penalty() for bank in banks]).sum()
             self.log("train/wavelet_penalty", penalty)
             loss = loss + weight * penalty
-        return loss
+        together, left = self._accumulated()
+        # Lightning divides by `accumulate_grad_batches` also at the end of an epoch, where a step holds fewer batches.
+        return loss * (together / left) if left and batch_idx >= self.trainer.num_training_batches - left else loss
+
+    def _accumulated(self) -> tuple[int, int]:
+        """How many batches a step holds, and how many the last step of an epoch, 0 if as many."""
+        if self._trainer is None or self.trainer.num_training_batches == math.inf:
+            return 1, 0
+        together = self.trainer.accumulate_grad_batches
+        return together, int(self.trainer.num_training_batches) % together
 
     def _evaluation_step(self, split: str, batch: Batch) -> None:
         self.update_metrics(split, self(batch), batch)
@@ -240,7 +250,16 @@ class Task(LightningModule, ABC):
                 rank_zero_warn(f"resuming with a changed setting, {change}: {effect}")
 
     def on_train_start(self) -> None:
-        """Says so if a resumed training goes on with another learning rate, for which a longer training is enough."""
+        """Says so if the last step of an epoch holds fewer batches, or a resumed training another learning rate.
+
+        A longer training is enough for the latter.
+        """
+        together, left = self._accumulated()
+        if left:
+            rank_zero_info(
+                f"the last step of each epoch takes the mean of {left} batches instead of {together}, because its "
+                f"{self.trainer.num_training_batches} are no multiple of --trainer.accumulate_grad_batches {together}"
+            )
         scheduler = self.lr_schedulers()
         if not isinstance(scheduler, LambdaLR):
             return
@@ -267,18 +286,10 @@ class Task(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over the parameter groups, with a schedule counted in optimiser steps."""
-        config = self.optimizer_config
-        optimizer = torch.optim.AdamW(
-            parameter_groups(self, config.weight_decay),
-            lr=config.lr,
-            betas=(config.beta1, config.beta2),
-            eps=config.eps,
-        )
-        total = config.total_steps or int(self.trainer.estimated_stepping_batches)
-        scheduler = LambdaLR(
-            optimizer,
-            lambda step: schedule_factor(step, config.schedule, config.warmup_steps, total, config.cycle_steps),
-        )
+        try:
+            optimizer, scheduler = build_adamw(self, self.optimizer_config, self.trainer.estimated_stepping_batches)
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from None
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "train/lr"},

@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from wavspa_lit.wavelets import AdaptiveBank, depthwise, wavedec, waverec
-from wavspa_lit.wavelets.compiled import LARGE, compiler_works
+from wavspa_lit.wavelets import AdaptiveBank, wavedec, waverec
+from wavspa_lit.wavelets.backends.choose import LARGE
+from wavspa_lit.wavelets.backends.compiled import compiler_works
 
 needs_compiler = pytest.mark.skipif(not compiler_works(), reason="there is no C++ compiler")
 
@@ -48,27 +49,6 @@ def test_long_filters_are_convolved_with_the_same_values():
         bank = bank.float()
         for value, truth in zip(actual, expected, strict=True):
             assert (value - truth).abs().max() < 1e-5 * truth.abs().max()
-
-
-@pytest.mark.parametrize("taps", [2, 6, 40])
-def test_phases_give_what_a_transposed_convolution_gives(taps):
-    low, high = torch.randn(2, 2, 9, 3, dtype=torch.float64)
-    filters = torch.randn(2, taps, 3, dtype=torch.float64)
-    torch.testing.assert_close(depthwise.up_in_phases(low, high, *filters), depthwise.up(low, high, *filters))
-
-
-@needs_compiler
-def test_large_signals_are_compiled_for():
-    """And only those: the graph says which formulation ran."""
-    bank = AdaptiveBank.from_wavelet("haar", 1)
-    large, small = (wavedec(torch.randn(1, n, 1), bank, 1)[0].sum() for n in (LARGE, LARGE // 2))
-    names = [str(graph_names(total.grad_fn)) for total in (large, small)]
-    assert "CompiledDown" in names[0] and "CompiledDown" not in names[1]
-
-
-def graph_names(node):
-    """Names of the operations that a gradient goes through."""
-    return [node.name(), *(name for parent, _ in node.next_functions if parent for name in graph_names(parent))]
 
 
 def test_without_a_compiler_it_says_so_and_goes_on(tmp_path):

@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wavspa_lit.wavelets.backends import LOOPS, choose, triton
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import extend, fold, inside
-from wavspa_lit.wavelets.convolution import filter_down, filter_up
-from wavspa_lit.wavelets.fused import RULES, down, up, use_fused
 from wavspa_lit.wavelets.lifting import Lifting
 
 Bank = Any
@@ -39,34 +38,19 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
     if isinstance(bank, Lifting):
         return bank.analyse(x, lengths)
     filters = as_filters(bank).for_channels(x.shape[2])
-    taps = filters.dec_lo.shape[0]
-    total, dtype = x.shape[1], x.dtype
-    count = coefficient_lengths(total, bank, mode)
+    taps, dtype = len(filters.dec_lo), x.dtype
+    wide = torch.promote_types(dtype, torch.float32)
+    weights = [f.flip(0).to(x.device, wide) for f in (filters.dec_lo, filters.dec_hi)]
+    count = coefficient_lengths(x.shape[1], bank, mode)
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
-    low_filter, high_filter = filters.dec_lo.flip(0), filters.dec_hi.flip(0)
-    fused = use_fused(x, backend)
-    if not fused or mode not in RULES:  # what is extrapolated is not rounded, nor are its gradients
-        x = x.to(torch.promote_types(dtype, torch.float32))
-    if fused:
-        offset, rule = _offset(taps, mode), mode
-        if mode not in RULES:
-            x, offset, rule = extend(x, taps - 2, taps - 1, mode, lengths), 0, "zero"
-            lengths = None if lengths is None else lengths + 2 * taps - 3
-        weights = [f.to(x.device, torch.float32) for f in (low_filter, high_filter)]
-        low, high = down(x, *weights, offset, count, rule, lengths, ends)
-        return low.to(dtype), high.to(dtype)
-    if mode == "periodization":
-        x, even = _even(x, lengths)
-        extended = extend(x, taps // 2 - 1, taps // 2 - 1, "periodic", even)
-    elif mode == "official":
-        # The released code pads to an even length by reflection and lets its circular convolution wrap around that.
-        x = extend(x, taps - 2, taps - 2 + (total % 2 if lengths is None else 1), "reflect", lengths)
-        periods = None if ends is None else 2 * ends
-        extended = extend(inside(x, periods), 0, taps - 2, "periodic", periods)
+    samples = 2 * count + taps - 2
+    way = choose(x, taps, samples, backend)
+    if way == "triton":
+        low, high = triton.analyse(x, weights, mode, count, lengths, ends)
     else:
-        extended = extend(x, taps - 2, taps - 1, mode, lengths)
-    low, high = filter_down(extended, low_filter, high_filter, count, backend)
-    return inside(low, ends).to(dtype), inside(high, ends).to(dtype)
+        extended = _extended(x.to(wide), taps, mode, lengths, ends)[:, :samples]
+        low, high = (inside(band, ends) for band in LOOPS[way].down(extended, *weights))
+    return low.to(dtype), high.to(dtype)
 
 
 def synthesise(
@@ -93,43 +77,37 @@ def synthesise(
         (batch, length, channels), zero behind each row's end.
     """
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
-    if not isinstance(bank, Lifting) and use_fused(low, backend):
-        return _fused_synthesis(low, high, bank, mode, lengths, ends, total)
     dtype = low.dtype
     wide = torch.promote_types(dtype, torch.float32)
-    low, high = inside(low.to(wide), ends), inside(high.to(wide), ends)
     if isinstance(bank, Lifting):
-        signal = bank.synthesise(low, high, lengths)
+        signal = bank.synthesise(inside(low.to(wide), ends), inside(high.to(wide), ends), lengths)
+        return inside(signal[:, :total], lengths).to(dtype)
+    filters = as_filters(bank).for_channels(low.shape[2])
+    weights, taps = [f.to(low.device, wide) for f in (filters.rec_lo, filters.rec_hi)], len(filters.rec_lo)
+    way = choose(low, taps, low.shape[1], backend)
+    if way == "triton":
+        return triton.synthesise((low, high), weights, mode, total, lengths, ends)
+    full = LOOPS[way].up(*(inside(band.to(wide), ends) for band in (low, high)), *weights)
+    if mode == "periodization":
+        periods, edge = None if ends is None else 2 * ends, taps // 2 - 1
+        signal = inside(fold(full, edge, edge, "periodic", periods), periods)
     else:
-        filters = as_filters(bank).for_channels(low.shape[2])
-        taps = filters.rec_lo.shape[0]
-        full = filter_up(low, high, filters.rec_lo, filters.rec_hi, backend)
-        if mode == "periodization":
-            periods, edge = None if ends is None else 2 * ends, taps // 2 - 1
-            signal = inside(fold(full, edge, edge, "periodic", periods), periods)
-        else:
-            wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
-            signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
+        wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
+        signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
     return inside(signal[:, :total], lengths).to(dtype)
 
 
-def _fused_synthesis(
-    low: Tensor, high: Tensor, bank: Bank, mode: str, lengths: Tensor | None, ends: Tensor | None, total: int | None
-) -> Tensor:
-    filters, count = as_filters(bank).for_channels(low.shape[2]), low.shape[1]
-    taps = filters.rec_lo.shape[0]
+def _extended(x: Tensor, taps: int, mode: str, lengths: Tensor | None, ends: Tensor | None) -> Tensor:
+    """X with as much of its continuation as the filters meet; ends (batch,) are where the coefficients end."""
     if mode == "periodization":
-        rule, whole = "cropped", 2 * count
-    else:
-        rule, whole = "zero", 2 * count - (taps - 2) * (2 if mode == "official" else 1)
-    length = whole if total is None else min(whole, total)
-    weights = [f.to(low.device, torch.float32) for f in (filters.rec_lo, filters.rec_hi)]
-    return up(low, high, *weights, _offset(taps, mode), length, rule, lengths, ends)
-
-
-def _offset(taps: int, mode: str) -> int:
-    """Position in the filters of the first sample for the first coefficient."""
-    return taps // 2 - 1 if mode == "periodization" else taps - 2
+        x, even = _even(x, lengths)
+        return extend(x, taps // 2 - 1, taps // 2 - 1, "periodic", even)
+    if mode == "official":
+        # The released code pads to an even length by reflection and lets its circular convolution wrap around that.
+        x = extend(x, taps - 2, taps - 2 + (x.shape[1] % 2 if lengths is None else 1), "reflect", lengths)
+        periods = None if ends is None else 2 * ends
+        return extend(inside(x, periods), 0, taps - 2, "periodic", periods)
+    return extend(x, taps - 2, taps - 1, mode, lengths)
 
 
 def _even(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:

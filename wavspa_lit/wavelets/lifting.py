@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
+from wavspa_lit.wavelets.backends.torch import correlate
 from wavspa_lit.wavelets.bank import Compat, find_wavelet, known_compat, spread
 from wavspa_lit.wavelets.boundary import extend, inside
-from wavspa_lit.wavelets.depthwise import correlate
 
 
 class Lifting(nn.Module, ABC):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from wavspa_lit.wavelets.fused import Backend
+from wavspa_lit.wavelets.backends import Backend
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
 from wavspa_lit.wavelets.transform import at_level, channels_last, check, check_rule, masked, path_of_lengths
 

@@ -10,9 +10,9 @@ from torch.nn.functional import pad
 
 from wavspa_lit import choices
 from wavspa_lit.padding import check_padding
+from wavspa_lit.wavelets.backends import Backend
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES
-from wavspa_lit.wavelets.fused import Backend
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
 from wavspa_lit.wavelets.lifting import Lifting, LiftingScheme
 

@@ -5,27 +5,24 @@ deterministic. The operators do not support `torch.func.vmap`: use `backend="tor
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.library import custom_op, triton_op, wrap_triton
 
-from wavspa_lit.choices import check
+from wavspa_lit.wavelets.boundary import extend
 
 try:
-    from wavspa_lit.wavelets import kernels
-    from wavspa_lit.wavelets.kernels import down as down_kernel
-    from wavspa_lit.wavelets.kernels import gradient as gradient_kernel
-    from wavspa_lit.wavelets.kernels import up as up_kernel
+    from wavspa_lit.wavelets.backends import triton_kernels as kernels
 
     INSTALLED = True
 except ModuleNotFoundError:  # triton comes with PyTorch for CUDA, not with that for CPUs
     INSTALLED = False
 
-Backend = Literal["auto", "torch", "compiled", "triton"]
 RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
 """What lies beyond the ends of a signal: pywt's modes of one term, and for synthesis `cropped`, which is periodization
 with the odd signal's even period, whose last sample is 0."""
@@ -45,22 +42,38 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 _operator = partial(triton_op if INSTALLED and not INTERPRETED else custom_op, mutates_args=())
 
 
-def use_fused(x: Tensor, backend: str) -> bool:
-    """Whether the kernels run for x.
+def analyse(
+    x: Tensor, filters: Sequence[Tensor], mode: str, count: int, lengths: Tensor | None, counts: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """One level of analysis: `down` with any boundary rule."""
+    taps = len(filters[0])
+    if mode in RULES:
+        return down(x, *filters, _offset(taps, mode), count, mode, lengths, counts)
+    # The extension stays in float32: rounding it would put errors into the boundary coefficients and their gradients.
+    extended = extend(x.float(), taps - 2, taps - 1, mode, lengths)
+    return down(extended, *filters, 0, count, "zero", None if lengths is None else lengths + 2 * taps - 3, counts)
 
-    Raises:
-        ValueError: If the backend is unknown, or triton cannot serve x.
-    """
-    check("backend", backend, get_args(Backend))
-    there = x.is_cuda or INTERPRETED
-    if backend == "triton":
-        if not INSTALLED:
-            raise ValueError('backend "triton" needs the package triton; install it or use backend "auto"')
-        if not there:
-            raise ValueError(f'backend "triton" needs CUDA tensors, x is on {x.device}; use backend "auto"')
-        if x.dtype not in DTYPES:
-            raise ValueError(f'backend "triton" computes in float32, x is {x.dtype}; use backend "auto"')
-    return backend == "triton" or (backend == "auto" and INSTALLED and x.is_cuda and x.dtype in DTYPES)
+
+def synthesise(
+    bands: Sequence[Tensor],
+    filters: Sequence[Tensor],
+    mode: str,
+    total: int | None,
+    lengths: Tensor | None,
+    counts: Tensor | None,
+) -> Tensor:
+    """One level of synthesis by `up`; the signal is cropped to `total` samples unless that is None."""
+    taps, whole = len(filters[0]), 2 * bands[0].shape[1]
+    rule = "cropped" if mode == "periodization" else "zero"
+    if mode != "periodization":
+        whole -= (taps - 2) * (2 if mode == "official" else 1)
+    length = whole if total is None else min(whole, total)
+    return up(*bands, *filters, _offset(taps, mode), length, rule, lengths, counts)
+
+
+def _offset(taps: int, mode: str) -> int:
+    """Position in the filters of the first sample for the first coefficient."""
+    return taps // 2 - 1 if mode == "periodization" else taps - 2
 
 
 @_operator("wavspa_lit::down")
@@ -93,7 +106,7 @@ def down(
     low, high = (x.new_empty(len(x), count, channels) for _ in range(2))
     _launch(
         "down",
-        wrap_triton(down_kernel),
+        wrap_triton(kernels.down),
         (x, low_filter, high_filter, low, high, lengths, counts, x.shape[1], count, offset, channels),
         (x.stride(0), x.stride(1), *low_filter.stride()),
         (len(x), count, channels, taps),
@@ -124,7 +137,7 @@ def up(
     y = low.new_empty(len(low), length, channels)
     _launch(
         "up",
-        wrap_triton(up_kernel),
+        wrap_triton(kernels.up),
         (low, high, low_filter, high_filter, y, lengths, counts, length, low.shape[1], offset, channels),
         (low.stride(0), low.stride(1), high.stride(0), high.stride(1), *low_filter.stride()),
         (len(low), (offset + length + 1) // 2 - offset // 2, channels, taps),
@@ -154,7 +167,7 @@ def filter_gradient(
         low_part, high_part = (x.new_empty(batch * tiles, some, channels, dtype=torch.float32) for _ in range(2))
         _launch(
             "gradient",
-            wrap_triton(gradient_kernel),
+            wrap_triton(kernels.gradient),
             (x, low, high, low_part, high_part, lengths, counts, x.shape[1], count, offset - first, channels),
             (x.stride(0), x.stride(1), low.stride(0), low.stride(1), high.stride(0), high.stride(1)),
             (batch, count, channels, some),

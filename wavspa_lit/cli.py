@@ -25,9 +25,10 @@ from wavspa_lit import __version__
 from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, option
 from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
-from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, known_classes_only, quieten
+from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, quieten
 from wavspa_lit.errors import LengthError
 from wavspa_lit.files import unwritable, writable
+from wavspa_lit.private import known_classes_only
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import RUNS, config_of, evaluations_of, latest_run, names_of, new_run, run_of

@@ -8,13 +8,11 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
 import lightning.pytorch.callbacks
-from jsonargparse._common import parsing_settings  # there is no public way to lift a restriction again
 from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
@@ -124,22 +122,6 @@ class ConfigFile(jsonargparse.ActionConfigFile):
         except ValueError as error:
             parser.error(str(error))
         super().__call__(parser, namespace, str(file), option_string)
-
-
-@contextmanager
-def known_classes_only(active: bool) -> Iterator[None]:
-    """Lets configs name classes of this project and of Lightning only: importing a module can run code."""
-    if not active:
-        yield
-        return
-    settings = dict(parsing_settings)
-    jsonargparse.set_parsing_settings(
-        import_path_denylist=["*"], import_path_allowlist=["wavspa_lit", "datamodules", "lightning"]
-    )
-    try:
-        yield
-    finally:
-        parsing_settings.update(settings)
 
 
 def shorten(message: str) -> str:

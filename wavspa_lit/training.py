@@ -8,7 +8,6 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.strategies import DDPStrategy
 
 from wavspa_lit.callbacks import (
     AtomicCheckpointIO,
@@ -28,6 +27,7 @@ from wavspa_lit.callbacks import (
 )
 from wavspa_lit.callbacks.loggers import Board
 from wavspa_lit.callbacks.progress import Bar, Lines, on_terminal
+from wavspa_lit.private import keep_gradients_in_buckets
 
 _NAMES = {"enable_version_counter": False, "auto_insert_metric_name": False}
 BEST = {"filename": "best", "monitor": "val/acc", "mode": "max", **_NAMES}
@@ -91,9 +91,7 @@ def build_trainer(
         # Lightning's summary counts no floating point operations of attention; `Results` says how large the model is.
         **{"enable_model_summary": False, **options},
     )
-    if isinstance(trainer.strategy, DDPStrategy):
-        # Saves a copy of every gradient at every step. A strategy that is given by name takes no options.
-        trainer.strategy._ddp_kwargs.setdefault("gradient_as_bucket_view", True)
+    keep_gradients_in_buckets(trainer)
     return trainer
 
 

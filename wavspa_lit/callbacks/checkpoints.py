@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from wavspa_lit.files import replacing
+from wavspa_lit.private import put_loaders_where_the_checkpoint_was
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -32,7 +33,7 @@ class LastCheckpoint(ModelCheckpoint):
         Lightning does so when it sets the loaders up, which is too early if a schedule has asked for their length.
         """
         super().on_train_start(trainer, pl_module)
-        trainer.fit_loop._load_combined_loader_states()
+        put_loaders_where_the_checkpoint_was(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

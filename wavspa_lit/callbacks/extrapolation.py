@@ -9,7 +9,8 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, logged_step, takes_pictures
+from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, takes_pictures
+from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.curves import Curve, curve_of, draw_curves
 from wavspa_lit.reporting.pictures import draw_history
 

@@ -19,9 +19,10 @@ from torch.utils.tensorboard.summary import hparams
 
 from wavspa_lit import __version__
 from wavspa_lit.callbacks.extrapolation import FEW
-from wavspa_lit.callbacks.loggers import log_numbers, logged_step
+from wavspa_lit.callbacks.loggers import log_numbers
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.packaged import HERE
+from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.describe import describe
 from wavspa_lit.reporting.settings import changed
 

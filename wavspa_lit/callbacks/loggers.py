@@ -51,11 +51,6 @@ class Board(TensorBoardLogger):
         super().log_metrics({n: v for n, v in named.items() if training or n != "train/epoch"}, step)
 
 
-def logged_step(trainer: Trainer) -> int:
-    """The step at which Lightning logs the metrics of this moment, so that pictures stand beside their curves."""
-    return trainer.fit_loop.epoch_loop._batches_that_stepped
-
-
 def takes_pictures(trainer: Trainer) -> bool:
     """Whether a logger keeps pictures; most keep numbers only."""
     return any(isinstance(logger, (TensorBoardLogger, WandbLogger)) for logger in trainer.loggers)

@@ -9,6 +9,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from wavspa_lit.callbacks.deferred import Deferred
+from wavspa_lit.private import leave_signals_to_us
 
 STATUS = {signal.SIGTERM: 143, signal.SIGUSR1: 143, signal.SIGINT: 130}
 """Exit statuses; a job script can queue the job again on 143."""
@@ -41,8 +42,7 @@ class Preemption(Callback):
         """Takes the signals over if nothing was tried before."""
         if not self._before:
             self._take_over(trainer)
-        # Lightning's own agreement waits for the GPU at every step (its issue 21487). This callback replaces it.
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+        leave_signals_to_us(trainer)
 
     def _take_over(self, trainer: Trainer) -> None:
         self._received, self._signals, self._process = 0, None, os.getpid()

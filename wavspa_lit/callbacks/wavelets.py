@@ -9,9 +9,10 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, logged_step, takes_pictures
+from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, takes_pictures
 from wavspa_lit.callbacks.sharding import is_sharded, whole_parameters
 from wavspa_lit.nn.inside import Inside, look_inside
+from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.pictures import (
     Curves,
     draw_attention,

@@ -29,6 +29,7 @@ from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, quiete
 from wavspa_lit.errors import LengthError
 from wavspa_lit.files import unwritable, writable
 from wavspa_lit.private import known_classes_only
+from wavspa_lit.refusals import OF_FILES, OF_OPTIONS, OF_RUNS, Refusal, first, last_of, of_arguments
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import RUNS, config_of, evaluations_of, latest_run, names_of, new_run, run_of
@@ -78,28 +79,16 @@ class WavspaCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
         arguments = configs_first(renamed_flags(sys.argv[1:] if args is None else args))
+        if refusal := of_arguments(arguments):
+            parser.error(refusal)
         run, checkpoint = option(arguments, "--run"), option(arguments, "--ckpt_path")
-        resume = "--resume" in arguments
-        if resume and checkpoint:
-            parser.error("--resume finds the checkpoint itself; leave out one of --resume and --ckpt_path")
-        if checkpoint and not resume and Path(checkpoint).is_dir():
-            parser.error(f"--ckpt_path {checkpoint} is a folder; give a file, such as RUN/checkpoints/best.ckpt")
-        if (resume or checkpoint) and option(arguments, "--init_from"):
-            parser.error("--init_from starts a new training; leave it out, or --resume and --ckpt_path")
-        if resume and run:
-            checkpoint = str(Path(run) / "checkpoints" / "last.ckpt")
+        if "--resume" in arguments and run:
+            checkpoint = last_of(run)
             arguments += ["--ckpt_path", checkpoint]
-        if checkpoint and not Path(checkpoint).is_file():
-            stopped = "nothing to resume; start without --resume" if resume else "a run keeps best.ckpt and last.ckpt"
-            parser.error(f"--ckpt_path {checkpoint}: no such file; {stopped}")
         if any(option(arguments, name) for name in ("-c", "--config")):
             super().parse_arguments(parser, arguments)
             return
-        if resume and not checkpoint:
-            parser.error("--resume needs to know the run: give --run DIR, or the config with -c")
         if checkpoint:
-            if not config_of(checkpoint).is_file():
-                parser.error(f"--ckpt_path {checkpoint}: no config.yaml in {run_of(checkpoint)}; give one with -c")
             arguments[1:1] = ["--config", str(config_of(checkpoint))]
         self.trusting = not checkpoint or "--trust" in arguments
         with known_classes_only(not self.trusting):
@@ -112,44 +101,24 @@ class WavspaCLI(LightningCLI):
         """Refuses to evaluate random weights, and to write into another run's directory."""
         config = self.config[self.subcommand]
         parser = self._parser(self.subcommand)
-        fitting, predicting = self.subcommand == "fit", self.subcommand == "predict"
-        misplaced = {"resume": not fitting, "inputs": not predicting, "output": not predicting}
-        for name in (name for name, wrong in misplaced.items() if wrong and config[name]):
-            parser.error(f"--{name} is not for wavspa {self.subcommand}")
-        if config.run and Path(config.run).is_file():
-            parser.error(f"--run {config.run} is a file; give a folder")
-        if config.length is not None and config.length < 1:
-            parser.error(f"--length must be at least 1, got {config.length}")
-        if config.trainer.val_check_interval == 0:
-            parser.error("--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0")
-        if config.speed == "graphs" and (clash := against_graphs(config)):
-            parser.error(f"--speed graphs {clash}")
+        self._refuse(OF_OPTIONS)
         if config.resume and not config.ckpt_path:
             run = latest_run(*names_of(config.as_dict()))
-            if run is None or not (run / "checkpoints" / "last.ckpt").is_file():
+            if run is None or not Path(last_of(run)).is_file():
                 parser.error(f"--resume: no last.ckpt in {run or 'runs'}; start without --resume, or give --run DIR")
-            config.ckpt_path = str(run / "checkpoints" / "last.ckpt")
-        checkpoint = config.get("ckpt_path")
-        if config.init_from and fitting and not checkpoint and not Path(config.init_from).is_file():
-            parser.error(f"--init_from {config.init_from}: no such file")
-        if not fitting and not checkpoint:
-            parser.error(f"wavspa {self.subcommand} needs --ckpt_path FILE, such as RUN/checkpoints/best.ckpt")
+            config.ckpt_path = last_of(run)
+        self._refuse(OF_FILES)
         if self.describing:
             self._place(config, parser)
             return
-        if checkpoint:
-            try:
-                # Here, since Lightning's FSDP would read whatever is in it.
-                needed = {"pytorch-lightning_version"} | ({"optimizer_states"} if fitting else set())
-                if not needed <= read_checkpoint(checkpoint, mmap=True).keys():
-                    raise CheckpointError(f"{checkpoint} holds weights alone; wavspa fit --init_from takes them")
-            except CheckpointError as error:
-                parser.error(f"--ckpt_path {error}")
-        elif config.run and any((Path(config.run) / "checkpoints").glob("*.ckpt")):
-            parser.error(f"--run {config.run} holds a run already; choose another, or go on with --resume")
-        if predicting:  # rows are written in order, by one process
+        self._refuse(OF_RUNS)
+        if self.subcommand == "predict":  # rows are written in order, by one process
             config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
         self._place(config, parser)
+
+    def _refuse(self, refusals: tuple[Refusal, ...]) -> None:
+        if line := first(refusals, str(self.subcommand), self.config[self.subcommand]):
+            self._parser(self.subcommand).error(line)
 
     def _place(self, config: jsonargparse.Namespace, parser: LightningArgumentParser) -> None:
         """Decides on the run directory, and puts below it what loggers write to relative folders."""

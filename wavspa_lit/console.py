@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
 import lightning.pytorch.callbacks
-from lightning import Trainer
+from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 from omegaconf.errors import OmegaConfBaseException
@@ -203,8 +203,9 @@ def _options() -> Iterator[str]:
     for kind in (EMA, StopEarly):
         yield from _parameters(kind, "trainer.callbacks")
     for folder, group in ((wavspa_lit.tasks, "model"), (datamodules, "data")):
-        for name in folder.__all__:
-            yield from _parameters(getattr(folder, name), group)
+        for kind in (getattr(folder, name) for name in folder.__all__):
+            if isinstance(kind, type) and issubclass(kind, (LightningModule, LightningDataModule)):
+                yield from _parameters(kind, group)
 
 
 def _parameters(kind: type, prefix: str) -> Iterator[str]:

@@ -1,0 +1,118 @@
+"""What the command line refuses, before any work: tables of pure functions, each of which gives a line or nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wavspa_lit.arguments import option
+from wavspa_lit.reporting.runs import config_of, run_of
+from wavspa_lit.speed import against_graphs
+from wavspa_lit.tasks.transfer import CheckpointError, read_checkpoint
+
+Refusal = Callable[[str, Any], str | None]
+"""From the command and its config, as parsed, to a line that names the argument, its value and the remedy."""
+
+
+def of_arguments(arguments: list[str]) -> str | None:
+    """Arguments that exclude each other, or point at nothing; looked at before any config is read."""
+    run, checkpoint, resume = option(arguments, "--run"), option(arguments, "--ckpt_path"), "--resume" in arguments
+    if resume and checkpoint:
+        return "--resume finds the checkpoint itself; leave out one of --resume and --ckpt_path"
+    if checkpoint and Path(checkpoint).is_dir():
+        return f"--ckpt_path {checkpoint} is a folder; give a file, such as RUN/checkpoints/best.ckpt"
+    if (resume or checkpoint) and option(arguments, "--init_from"):
+        return "--init_from starts a new training; leave it out, or --resume and --ckpt_path"
+    if resume and run:
+        checkpoint = last_of(run)
+    if checkpoint and not Path(checkpoint).is_file():
+        stopped = "nothing to resume; start without --resume" if resume else "a run keeps best.ckpt and last.ckpt"
+        return f"--ckpt_path {checkpoint}: no such file; {stopped}"
+    if any(option(arguments, name) for name in ("-c", "--config")):
+        return None
+    if resume and not checkpoint:
+        return "--resume needs to know the run: give --run DIR, or the config with -c"
+    if checkpoint and not config_of(checkpoint).is_file():
+        return f"--ckpt_path {checkpoint}: no config.yaml in {run_of(checkpoint)}; give one with -c"
+    return None
+
+
+def last_of(run: str | Path) -> str:
+    """The checkpoint from which a run goes on."""
+    return str(Path(run) / "checkpoints" / "last.ckpt")
+
+
+def misplaced(command: str, config: Any) -> str | None:
+    """Options of other commands."""
+    wrong = {"resume": command != "fit", "inputs": command != "predict", "output": command != "predict"}
+    return next((f"--{name} is not for wavspa {command}" for name in wrong if wrong[name] and config[name]), None)
+
+
+def run_is_a_file(command: str, config: Any) -> str | None:
+    """A run directory that is a file."""
+    return f"--run {config.run} is a file; give a folder" if config.run and Path(config.run).is_file() else None
+
+
+def no_length(command: str, config: Any) -> str | None:
+    """A length to describe below 1."""
+    wrong = config.length is not None and config.length < 1
+    return f"--length must be at least 1, got {config.length}" if wrong else None
+
+
+def no_interval(command: str, config: Any) -> str | None:
+    """Validations after every 0 steps."""
+    if config.trainer.val_check_interval != 0:
+        return None
+    return "--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0"
+
+
+def graphs_ruled_out(command: str, config: Any) -> str | None:
+    """CUDA graphs beside settings that rule them out."""
+    clash = against_graphs(config) if config.speed == "graphs" else ""
+    return f"--speed graphs {clash}" if clash else None
+
+
+def nothing_to_take(command: str, config: Any) -> str | None:
+    """Weights from a file that is not there."""
+    wanted = config.init_from if command == "fit" and not config.get("ckpt_path") else None
+    return f"--init_from {wanted}: no such file" if wanted and not Path(wanted).is_file() else None
+
+
+def random_weights(command: str, config: Any) -> str | None:
+    """Evaluations without a checkpoint."""
+    if command == "fit" or config.get("ckpt_path"):
+        return None
+    return f"wavspa {command} needs --ckpt_path FILE, such as RUN/checkpoints/best.ckpt"
+
+
+def unusable_checkpoint(command: str, config: Any) -> str | None:
+    """Checkpoints that hold code, or too little; read here, because Lightning's FSDP would read whatever is in them."""
+    checkpoint = config.get("ckpt_path")
+    if not checkpoint:
+        return None
+    needed = {"pytorch-lightning_version"} | ({"optimizer_states"} if command == "fit" else set())
+    try:
+        if needed <= read_checkpoint(checkpoint, mmap=True).keys():
+            return None
+    except CheckpointError as error:
+        return f"--ckpt_path {error}"
+    return f"--ckpt_path {checkpoint} holds weights alone; wavspa fit --init_from takes them"
+
+
+def run_of_another(command: str, config: Any) -> str | None:
+    """A new training in the directory of an older one."""
+    if config.get("ckpt_path") or not config.run or not any((Path(config.run) / "checkpoints").glob("*.ckpt")):
+        return None
+    return f"--run {config.run} holds a run already; choose another, or go on with --resume"
+
+
+OF_OPTIONS: tuple[Refusal, ...] = (misplaced, run_is_a_file, no_length, no_interval, graphs_ruled_out)
+"""Asked first: options by themselves."""
+OF_FILES: tuple[Refusal, ...] = (nothing_to_take, random_weights)
+"""Asked when the checkpoint of `--resume` is known."""
+OF_RUNS: tuple[Refusal, ...] = (unusable_checkpoint, run_of_another)
+"""Asked last, and not if the model is only described."""
+
+
+def first(refusals: tuple[Refusal, ...], command: str, config: Any) -> str | None:
+    """What the first of the functions that refuses says; None if all agree."""
+    return next((line for refusal in refusals if (line := refusal(command, config))), None)

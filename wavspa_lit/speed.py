@@ -144,7 +144,11 @@ class GraphedStates:
         with torch.autocast("cuda", dtype, enabled, cache_enabled=False):
             samples = tuple(argument.clone() for argument in arguments)
             recorded = _States(self)
+            # The recording warms up on one stream and records on another, of which PyTorch would warn.
+            warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)
+            warn(False)
             graph: Any = torch.cuda.make_graphed_callables(recorded, samples, pool=self._pool)
+            warn(True)
         # The recording's autograd graph keeps the nodes that take up the parameters' gradients, and these belong to
         # the stream of the recording: every later backward pass would wait for that stream.
         recorded.states.detach_()

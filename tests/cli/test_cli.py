@@ -261,6 +261,15 @@ def test_every_config_is_parsed(configs, tmp_path):
         assert yaml.safe_load(path.read_text()), path
 
 
+@pytest.mark.slow
+def test_every_complete_config_builds_its_model_and_its_data_module(configs, capsys):
+    complete = [file for file in configs.rglob("*.yaml") if file.parent.name not in ("model", "debug", "sweeps")]
+    complete.remove(configs / "pretrain.yaml")
+    for file in complete:
+        cli = run(["fit", "-c", str(file), "--length", "64", "--trainer.accelerator", "cpu"], describing=True)
+        assert cli.model.hparams["num_classes"] == cli.datamodule.num_classes, file
+
+
 def test_lower_layers_do_not_import_lightning():
     code = "import sys; import wavspa_lit.wavelets, wavspa_lit.nn, wavspa_lit.optim; print('lightning' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

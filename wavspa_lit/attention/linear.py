@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import elu
 
 from wavspa_lit.attention.base import Attention
+from wavspa_lit.precision import accumulable
 
 
 class LinearAttention(Attention):
@@ -13,11 +14,6 @@ class LinearAttention(Attention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
         return kernel_attention(elu(accumulable(q)) + 1, elu(accumulable(k)) + 1, v, mask, eps=1e-6)
-
-
-def accumulable(x: Tensor) -> Tensor:
-    """Casts to float32, unless x is float64, because sums over long sequences lose half precision."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def kernel_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, eps: float = 1e-30) -> Tensor:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from wavspa_lit.attention.base import Attention
-from wavspa_lit.attention.linear import accumulable, kernel_attention
+from wavspa_lit.attention.linear import kernel_attention
+from wavspa_lit.precision import accumulable
 
 
 class PerformerAttention(Attention):

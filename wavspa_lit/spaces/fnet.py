@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from wavspa_lit.precision import accumulable
 from wavspa_lit.spaces.base import Band, Space
-from wavspa_lit.spaces.spectrum import accumulable, row_dft
+from wavspa_lit.spaces.spectrum import row_dft
 
 
 class FNetSpace(Space):

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from wavspa_lit.precision import accumulable
 from wavspa_lit.spaces.base import Band, Space
-from wavspa_lit.spaces.spectrum import accumulable, frequency_mask, real_dft, real_dft_inverse
+from wavspa_lit.spaces.spectrum import frequency_mask, real_dft, real_dft_inverse
 
 
 class FourierSpace(Space):

@@ -8,11 +8,6 @@ import torch
 from torch import Tensor
 
 
-def accumulable(x: Tensor) -> Tensor:
-    """Casts to float32, unless x is float64."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
 def frequency_mask(mask: Tensor) -> Tensor:
     """Which of `length // 2 + 1` frequencies each row has.
 

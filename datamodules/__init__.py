@@ -27,7 +27,6 @@ __all__ = [
     "Addition",
     "ChomskyHierarchy",
     "Copy",
-    "Facts",
     "Image",
     "Lego",
     "ListOps",

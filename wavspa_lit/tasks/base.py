@@ -94,7 +94,7 @@ class Task(LightningModule, ABC):
         """A task for the data that have these facts.
 
         Args:
-            facts: A dataclass whose fields are named like arguments of tasks, such as `datamodules.Facts`; those that
+            facts: A dataclass whose fields are named like arguments of tasks, such as `datamodules.base.Facts`; those that
                 this task does not read are left out.
             **settings: Its other arguments, such as `encoder` and `optimizer`.
         """

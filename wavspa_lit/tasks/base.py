@@ -94,8 +94,8 @@ class Task(LightningModule, ABC):
         """A task for the data that have these facts.
 
         Args:
-            facts: A dataclass whose fields are named like arguments of tasks, such as `datamodules.base.Facts`; those that
-                this task does not read are left out.
+            facts: A dataclass whose fields are named like arguments of tasks, such as `datamodules.base.Facts`; those
+                that this task does not read are left out.
             **settings: Its other arguments, such as `encoder` and `optimizer`.
         """
         known = settings_of(cls)

@@ -46,16 +46,7 @@ class Block(SpaceAttention):
             self.gate = nn.Sequential(nn.Linear(config.dim, config.dim), nn.GELU(), last, nn.Sigmoid())
 
     def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
-        """Maps states to states.
-
-        Args:
-            x: (batch, length, channels).
-            mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
-            position: (batch or 1, length) int64, where the tokens lie, for rotary positions; None: one apart.
-
-        Returns:
-            (batch, length, channels).
-        """
+        """Maps x (batch, length, channels) to the same shape; see `SpaceAttention.forward` for the arguments."""
         attended = x + self.dropout(super().forward(self.attention_norm(x), mask, position))
         normed = self.mlp_norm(attended)
         new = attended + self.dropout(self.mlp(normed))

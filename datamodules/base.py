@@ -11,6 +11,7 @@ from datamodules.errors import DataError
 from datamodules.loader import BatchDataset, ResumableLoader
 
 Split = Literal["train", "val", "test"]
+Target = Literal["class", "multilabel", "regression", "token"]
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,19 @@ class Facts:
     """What a model needs to know of its data; `SequenceDataModule.facts` are known before any data are read.
 
     Attributes:
-        vocab_size: Number of token ids, the padding id included; 0 if the inputs are scalars.
-        num_classes: Number of classes of a label.
+        vocab_size: Number of token ids, the padding id included; 0 if the inputs are numbers.
+        num_classes: Number of classes of a label; with target `regression`, the number of its values.
         max_length: Longest sequence, in tokens.
         trained_length: Longest training sequence, in tokens.
         group_name: What answers are reported by, such as `length`; empty if there are no groups.
         group_values: The value of each group.
         trained_groups: Indices of the groups that are trained on.
+        target: What `labels` are. class: (batch,) int64, one class per sequence; multilabel: (batch, num_classes)
+            float32, 1 for each class that holds; regression: (batch, num_classes) float32; token: (batch, length)
+            int64, one class per position.
+        channels: Numbers per position, where inputs are `features` (batch, length, channels) float32 instead of
+            tokens; None if they are not.
+        paired: Whether an example is a pair of sequences, so that `tokens` is (batch, 2, length).
     """
 
     vocab_size: int
@@ -34,6 +41,9 @@ class Facts:
     group_name: str = ""
     group_values: tuple[int, ...] = ()
     trained_groups: tuple[int, ...] = ()
+    target: Target = "class"
+    channels: int | None = None
+    paired: bool = False
 
 
 class SequenceDataModule(LightningDataModule, ABC):
@@ -42,9 +52,10 @@ class SequenceDataModule(LightningDataModule, ABC):
     A batch is a dict of tensors: `tokens` (batch, length) int64; `mask` (batch, length) bool, True for tokens and False
     for the padding after them, absent when there is no padding; and `labels`, (batch,) int64 for one label per
     sequence, (batch, length) for one per position. Images as scalars have `tokens` (batch, length) float32 and a
-    vocab_size of 0; pairs have `tokens` and `mask` (batch, 2, length). A label of -100 is not scored. Whole examples
-    carry it where an evaluation batch had to be filled up, because all ranks need the same number of batches and each
-    example must count once.
+    vocab_size of 0; series of several numbers per position have `features` (batch, length, channels) float32 in place
+    of `tokens`; pairs have `tokens` and `mask` (batch, 2, length). `facts.target` says what labels are. An integer
+    label of -100 is not scored, nor is a float label of NaN. All labels of an example are that where an evaluation
+    batch had to be filled up, because all ranks need the same number of batches and each example must count once.
 
     Checkpoints hold what the data were, and are not tested or continued with other data unless `other_data` is True.
 
@@ -92,6 +103,21 @@ class SequenceDataModule(LightningDataModule, ABC):
     def class_names(self) -> tuple[str, ...]:
         """What the classes are called, in the order of their numbers; empty if they have no names."""
         return ()
+
+    @property
+    def target(self) -> Target:
+        """What `labels` are; see `Facts`."""
+        return "class"
+
+    @property
+    def channels(self) -> int | None:
+        """Numbers per position of `features`; None if inputs are tokens or scalars."""
+        return None
+
+    @property
+    def paired(self) -> bool:
+        """Whether an example is a pair of sequences."""
+        return False
 
     @property
     def trained_length(self) -> int:

@@ -60,15 +60,20 @@ def pad_batch(batch: dict[str, Tensor], length: int, padding_id: int = 0) -> dic
     or for batches without.
 
     Args:
-        batch: `tokens` (batch, ..., length), perhaps a `mask`, and other tensors. Those that have a value for every
-            token are padded, too.
+        batch: `tokens` (batch, ..., length) or `features` (batch, length, channels), perhaps a `mask`, and other
+            tensors. Those that have a value for every position are padded, too; float `labels` never have.
         length: Not below the batch's own.
         padding_id: Token id of padding.
     """
-    tokens = batch["tokens"]
-    missing, fill = length - tokens.shape[-1], {"tokens": padding_id, **FILL}
-    batch = {**batch, "mask": batch.get("mask", torch.ones(tokens.shape, dtype=torch.bool))}
-    return {
-        name: pad(value, (0, missing), value=fill.get(name, 0)) if value.shape == tokens.shape and missing else value
-        for name, value in batch.items()
-    }
+    positions = batch["tokens"] if "tokens" in batch else batch["features"][..., 0]
+    missing, fill = length - positions.shape[-1], {"tokens": padding_id, **FILL}
+    batch = {**batch, "mask": batch.get("mask", torch.ones(positions.shape, dtype=torch.bool))}
+    if not missing:
+        return batch
+    padded = dict(batch)
+    for name, value in batch.items():
+        if name == "features":
+            padded[name] = pad(value, (0, 0, 0, missing))
+        elif value.shape == positions.shape and not (name == "labels" and value.is_floating_point()):
+            padded[name] = pad(value, (0, missing), value=fill.get(name, 0))
+    return padded

@@ -55,8 +55,9 @@ class BatchDataset(Dataset[Batch]):
             batch = pad_batch(batch, length)
         filler = torch.from_numpy(indices < 0)
         if filler.any():
-            batch["labels"] = batch["labels"].clone()
-            batch["labels"][filler] = IGNORED
+            labels = batch["labels"].clone()
+            labels[filler] = float("nan") if labels.is_floating_point() else IGNORED
+            batch["labels"] = labels
         return batch
 
 

@@ -24,6 +24,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +81,13 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
     return trainings
 
 
+def _named(trainings: list[Training], pattern: str | None) -> list[Training]:
+    chosen = [training for training in trainings if pattern is None or fnmatch(training.run.name, pattern)]
+    if not chosen:
+        raise ValueError(f"--only {pattern!r} fits none of {', '.join(training.run.name for training in trainings)}")
+    return chosen
+
+
 def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Training]:
     if unknown := group.keys() - KEYS:
         raise ValueError(f"{sorted(unknown)[0]!r} is not part of a group; known: {', '.join(sorted(KEYS))}")
@@ -103,10 +111,11 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="wavspa sweep", description="Many trainings from one file.")
     parser.add_argument("file", type=Path, help="see the head of wavspa_lit/sweep.py, and configs/sweeps")
     parser.add_argument("--list", action="store_true", help="print the commands, a training on each line, and end")
+    parser.add_argument("--only", metavar="PATTERN", help="trainings whose run is named so: --only 'text-*-seed0'")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, on each GPU if there are several")
     options = parser.parse_args(arguments)
     try:
-        trainings = expand(yaml.safe_load(options.file.read_text()) or {})
+        trainings = _named(expand(yaml.safe_load(options.file.read_text()) or {}), options.only)
     except (OSError, ValueError, yaml.YAMLError) as error:
         sys.stderr.write(f"error: {options.file}: {' '.join(str(error).split())}\n")
         return 2

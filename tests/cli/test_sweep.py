@@ -35,6 +35,16 @@ def test_a_plan_is_all_combinations_each_with_a_directory_of_its_own():
     assert test == ["wavspa", "test", "--ckpt_path", "runs/s/lego-token-low-seed1/checkpoints/best.ckpt"]
 
 
+def test_some_of_a_plan(tmp_path, capsys):
+    file = tmp_path / "plan.yaml"
+    file.write_text(yaml.safe_dump(PLAN))
+    assert run([str(file), "--list", "--only", "*token*-seed1"]) == 0
+    line = capsys.readouterr().out.strip()
+    assert "\n" not in line and "--run runs/s/lego-token-low-seed1" in line
+    assert run([str(file), "--only", "text*"]) == 2
+    assert "--only 'text*' fits none of lego-ada-low-seed0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "change,message",
     [

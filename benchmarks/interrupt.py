@@ -12,6 +12,8 @@ import torch
 from lightning import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from wavspa_lit.reporting.events import name_of
+
 HERE = Path(__file__).parent
 STEPS, EPOCHS, VALIDATE_EVERY = 12, 2, 4
 STATUS = {"sigterm": 143, "group": 143, "sigint": 130, "exception": 1, "kill": -9}
@@ -141,8 +143,8 @@ def curves(run: Path) -> dict[tuple[str, int], set[float]]:
         events.Reload()
         for tag in events.Tags()["scalars"]:
             for event in events.Scalars(tag):
-                if not tag.startswith("speed"):
-                    values.setdefault((tag, event.step), set()).add(event.value)
+                if not name_of(tag).startswith("speed"):
+                    values.setdefault((name_of(tag), event.step), set()).add(event.value)
     return values
 
 

@@ -20,8 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.runs import read_results
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -48,10 +47,8 @@ def placed(devices: int, strategy: str) -> list[str]:
 
 def speed(run: Path, steps: int) -> float:
     """Median of the logged sequences per second."""
-    (file,) = run.glob("events.out.tfevents.*")
-    events = EventAccumulator(str(file), size_guidance={"scalars": 0})
-    events.Reload()
-    return statistics.median(e.value for e in events.Scalars("speed/sequences_per_second") if e.step > steps // 3)
+    points = Events(run).curve("speed/sequences_per_second")
+    return statistics.median(value for step, value in points if step > steps // 3)
 
 
 def scaling(root: Path, arguments: argparse.Namespace, extra: list[str]) -> None:

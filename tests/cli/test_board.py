@@ -1,20 +1,17 @@
 """What TensorBoard shows of a run."""
 
 import json
+import re
 
 import pytest
 import torch
 import yaml
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.summary import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from wavspa_lit.cli import run
+from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.settings import changed, flatten
-
-
-def board(folder):
-    return EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
 
 
 @pytest.fixture
@@ -27,24 +24,24 @@ def trained(lego, tmp_path):
 
 
 def test_curves_are_few_and_in_order(trained):
-    events = board(trained)
-    names = events.Tags()["scalars"]
-    assert {name.split("/")[0] for name in names} == {"train", "val", "val_by_position", "test", "wavelet", "speed"}
+    events = Events(trained, pictures=0)
+    tags, names = events.all.Tags(), events.names()
+    groups = ["1_train", "2_val", "2_val_by_position", "3_test", "4_wavelet", "5_speed"]
+    assert sorted({tag.split("/")[0] for tag in tags["scalars"] + tags["images"]}) == groups
     assert {"train/lr/decay", "train/lr/no_decay", "train/epoch", "val/acc_best"} <= set(names)
     assert not [name for name in names if "acc_by" in name]
     assert [name for name in names if "val_by" in name] == [f"val_by_position/{n}" for n in range(1, 5)]
-    assert [event.step for event in events.Scalars("test/acc")] == [6]
-    assert [event.step for event in events.Images("test/by_position")] == [6]
-    assert [event.step for event in events.Images("val/by_position_over_training")][-1] == 5
-    best = [event.value for event in events.Scalars("val/acc_best")]
-    accuracies = [event.value for event in events.Scalars("val/acc")]
+    assert [step for step, _ in events.curve("test/acc")] == [6]
+    assert [event.step for event in events.pictures("test/by_position")] == [6]
+    assert [event.step for event in events.pictures("val/by_position_over_training")][-1] == 5
+    best, accuracies = ([value for _, value in events.curve(name)] for name in ("val/acc_best", "val/acc"))
     assert best == [max(accuracies[: index + 1]) for index in range(len(accuracies))]
     tested = json.loads((trained / "results.json").read_text())["test"]
     assert tested["step"] == 6 and len([name for name in tested if "acc_by_position" in name]) == 4
 
 
 def test_the_page_says_what_was_run(trained):
-    events = board(trained)
+    events = Events(trained).all
     texts = {name: events.Tensors(f"{name}/text_summary")[0].tensor_proto for name in ("1_run", "2_model", "3_config")}
     texts = {name: proto.string_val[0].decode() for name, proto in texts.items()}
     assert "torch" in texts["1_run"] and "TokenReasoning at length" in texts["2_model"]
@@ -55,6 +52,9 @@ def test_the_page_says_what_was_run(trained):
     assert "encoder.max_position" not in settings
     layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
     assert [category.title for category in layout.category] == ["Accuracy", "Loss", "Training", "Blocks", "Speed"]
+    patterns = [tag for category in layout.category for chart in category.chart for tag in chart.multiline.tag]
+    curves = {pattern: [t for t in events.Tags()["scalars"] if re.match(pattern, t)] for pattern in patterns}
+    assert [pattern for pattern, found in curves.items() if not found] == []
 
 
 def test_settings_that_differ_from_the_defaults(lego, tmp_path):
@@ -76,4 +76,4 @@ def test_checkpoints_without_names_of_groups_resume_with_them(lego, tmp_path):
         assert group.pop("name") in ("decay", "no_decay")
     torch.save(checkpoint, last)
     lego("--run", "r", "--trainer.max_steps", "6", "--resume")
-    assert [event.step for event in board(tmp_path / "r").Scalars("train/lr/no_decay")][-1] == 5
+    assert Events(tmp_path / "r").curve("train/lr/no_decay")[-1][0] == 5

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
 import wavspa_lit.__main__ as entry
@@ -17,6 +16,7 @@ from wavspa_lit.callbacks import NaNGuard, monitors
 from wavspa_lit.callbacks.seeds import seed_torch
 from wavspa_lit.cli import run
 from wavspa_lit.nn.cost import forward_flops
+from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.runs import latest_run, new_run
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -27,12 +27,10 @@ def weights(path):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-def curve(folder, tag):
+def curve(folder, name):
     values = {}
-    for file in folder.glob("events.out.tfevents.*"):
-        events = EventAccumulator(str(file)).Reload()
-        if tag in events.Tags()["scalars"]:
-            values |= {event.step: event.value for event in events.Scalars(tag)}
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        values |= dict(Events(file).curve(name))
     return values
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from lightning import Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from wavspa_lit.callbacks import EMA
+from wavspa_lit.reporting.events import Events
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fsdp_training import Shards
@@ -47,9 +47,7 @@ def test_the_reports_of_a_sharded_training_are_those_of_one_process(tmp_path):
         folder = tmp_path / str(devices)
         subprocess.run([sys.executable, str(HERE / "fsdp_training.py"), str(devices), str(folder)], check=True)
         reports.append(json.loads((folder / "results.json").read_text())["fit"])
-        (file,) = folder.glob("events.out.tfevents.*")
-        events = EventAccumulator(str(file)).Reload()
-        errors.append([e.value for e in events.Scalars("wavelet/reconstruction_error/layer_1")])
+        errors.append([value for _, value in Events(folder).curve("wavelet/reconstruction_error/layer_1")])
     alone, shared = (
         {k: v for k, v in r.items() if k.startswith("val/") or k in ("parameters", "train/gradient_norm")}
         for r in reports

@@ -13,11 +13,12 @@ from torch.utils.tensorboard import SummaryWriter
 from wavspa_lit.__main__ import main
 from wavspa_lit.reporting import report
 from wavspa_lit.reporting.collected import find_runs, groups_of, read_run
+from wavspa_lit.reporting.events import Events, tag_of
 from wavspa_lit.reporting.runs import write_results
 from wavspa_lit.reporting.table import rows, summary
 
 
-def make(folder, seed=0, accuracy=0.5, level=1, space="wavelet", **test):
+def make(folder, seed=0, accuracy=0.5, level=1, space="wavelet", tag=tag_of, **test):
     encoder = {"space": space, "wavelet": {"kind": "adaptive", "level": level}, "attention": {"kind": "softmax"}}
     config = {
         "seed_everything": seed,
@@ -33,17 +34,17 @@ def make(folder, seed=0, accuracy=0.5, level=1, space="wavelet", **test):
     write_results(folder, "test", {**facts, **results, **groups, **test})
     with SummaryWriter(folder) as board:
         for step in range(3):
-            for tag in ("val/acc", "val/loss", "train/loss", "speed/tokens_per_second"):
-                board.add_scalar(tag, step / 3, step)
-        board.add_scalar("wavelet/energy/layer_1/detail_1", 0.25, 2)
-        board.add_image("wavelet/filters/layer_1", torch.zeros(1, 4, 4), 2)
+            for name in ("val/acc", "val/loss", "train/loss", "speed/tokens_per_second"):
+                board.add_scalar(tag(name), step / 3, step)
+        board.add_scalar(tag("wavelet/energy/layer_1/detail_1"), 0.25, 2)
+        board.add_image(tag("wavelet/filters/layer_1"), torch.zeros(1, 4, 4), 2)
     return folder
 
 
 @pytest.fixture
 def study(tmp_path):
     make(tmp_path / "study" / "ada-seed0", 0, 0.5)
-    make(tmp_path / "study" / "ada-seed1", 1, 0.7)
+    make(tmp_path / "study" / "ada-seed1", 1, 0.7, tag=str)  # of an older version
     make(tmp_path / "study" / "deep", level=2, limit_test_batches=3)
     make(tmp_path / "study" / "token", space="token")
     (tmp_path / "study" / "token" / "results.json").unlink()
@@ -126,3 +127,11 @@ def test_what_cannot_be_reported_is_said(arguments, message, study, monkeypatch,
     with pytest.raises(SystemExit, match="2"):
         report.run(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_curves_of_older_versions_go_on_after_a_resume(tmp_path):
+    with SummaryWriter(tmp_path) as board:
+        for step, tag in enumerate(("val/acc", "2_val/acc", "2_val/acc")):
+            board.add_scalar(tag, step, step)
+    assert Events(tmp_path).names() == ["val/acc"]
+    assert Events(tmp_path).curve("val/acc") == [(0, 0.0), (1, 1.0), (2, 2.0)]

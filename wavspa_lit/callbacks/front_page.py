@@ -19,7 +19,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from wavspa_lit import __version__
 from wavspa_lit.callbacks.extrapolation import FEW
-from wavspa_lit.callbacks.loggers import log_numbers
+from wavspa_lit.callbacks.loggers import log_numbers, tag_in
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.packaged import HERE
 from wavspa_lit.private import logged_step
@@ -64,7 +64,7 @@ class FrontPage(Callback):
             if not isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(settings)
                 continue
-            for summary in hparams(settings, dict.fromkeys(METRICS, 0.0)):
+            for summary in hparams(settings, {tag_in(logger, name): 0.0 for name in METRICS}):
                 logger.experiment.file_writer.add_summary(summary)
             logger.experiment.add_custom_scalars(layout(pl_module.hparams))
             pages = {"1_run": origin(), "3_config": text}
@@ -108,7 +108,7 @@ def layout(hparams: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
     """The charts of the tab Custom Scalars for a task: what is learned, how, what the blocks do, and how fast."""
 
     def chart(*patterns: str) -> list[Any]:
-        return ["Multiline", [f"{pattern}$" for pattern in patterns]]
+        return ["Multiline", [rf"(\d_)?{pattern}$" for pattern in patterns]]  # with and without numbers of groups
 
     encoder, groups = hparams["encoder"], len(hparams.get("group_values", ()))
     accuracy = {"beside chance": chart("train/acc", "val/acc", "val/chance", "test/acc")}

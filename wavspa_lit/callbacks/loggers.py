@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from matplotlib.figure import Figure
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
+from wavspa_lit.reporting.events import tag_of
 from wavspa_lit.reporting.pictures import Pixels, pixels
 
 
@@ -42,13 +43,21 @@ class Budget:
 
 
 class Board(TensorBoardLogger):
-    """TensorBoard without the card `epoch` at its top: epochs are `train/epoch`, beside the losses of training."""
+    """TensorBoard in the order in which one reads: train, val, test, wavelet, speed.
+
+    Groups of names have numbers, see `tag_of`. There is no card `epoch` at the top: epochs are `train/epoch`.
+    """
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """See `TensorBoardLogger`."""
         training = any(name.startswith("train/") for name in metrics)
         named = {("train/epoch" if name == "epoch" else name): value for name, value in metrics.items()}
-        super().log_metrics({n: v for n, v in named.items() if training or n != "train/epoch"}, step)
+        super().log_metrics({tag_of(n): v for n, v in named.items() if training or n != "train/epoch"}, step)
+
+
+def tag_in(logger: TensorBoardLogger, name: str) -> str:
+    """What a curve or picture is called there: with the number of its group, or in a logger of the user's without."""
+    return tag_of(name) if isinstance(logger, Board) else name
 
 
 def takes_pictures(trainer: Trainer) -> bool:
@@ -61,7 +70,7 @@ def log_figure(trainer: Trainer, name: str, figure: Figure | Pixels, step: int) 
     image = pixels(figure) if isinstance(figure, Figure) else figure
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(name, image, step, dataformats="HWC")
+            logger.experiment.add_image(tag_in(logger, name), image, step, dataformats="HWC")
         elif isinstance(logger, WandbLogger):
             logger.log_image(name, [image], step)
 
@@ -83,5 +92,5 @@ def log_numbers(trainer: Trainer, values: dict[str, float], step: int, descripti
             said = descriptions.get(name.split("/")[1], "")
             scalars = SummaryMetadata.PluginData(plugin_name="scalars")
             metadata = SummaryMetadata(plugin_data=scalars, summary_description=said)
-            summary = Summary(value=[Summary.Value(tag=name, simple_value=value, metadata=metadata)])
+            summary = Summary(value=[Summary.Value(tag=tag_in(logger, name), simple_value=value, metadata=metadata)])
             logger.experiment.file_writer.add_summary(summary, step)

@@ -7,14 +7,13 @@ import statistics
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from wavspa_lit.reporting.collected import Run, differences, find_runs, groups_of, read_run
 from wavspa_lit.reporting.curves import Curve, curve_of, draw_curves
+from wavspa_lit.reporting.events import events_of
 from wavspa_lit.reporting.page import Picture, Section, write_html, write_markdown
 from wavspa_lit.reporting.table import render, row_of, summary
 
@@ -80,10 +79,10 @@ def learning(groups: Groups) -> list[Section]:
         mine = {name: group for name, group in groups.items() if group[0].names[0] == task}
         figure = Figure(figsize=(13, 4), layout="constrained")
         drawn = False
-        for axes, (tag, title) in zip(figure.subplots(1, len(CURVES)), CURVES.items(), strict=True):
+        for axes, (shown, title) in zip(figure.subplots(1, len(CURVES)), CURVES.items(), strict=True):
             for index, (name, runs) in enumerate(mine.items()):
                 label: str | None = name
-                for points in filter(None, (curve(run.path, tag) for run in runs)):
+                for points in filter(None, (curve(run.path, shown) for run in runs)):
                     axes.plot(*zip(*points, strict=True), color=f"C{index % 10}", linewidth=1.2, alpha=0.8, label=label)
                     label, drawn = None, True
             axes.set(title=title, xlabel="step")
@@ -120,11 +119,11 @@ def blocks(groups: Groups) -> Section:
     """The last pictures that the first seed of each group has in TensorBoard, filters beside those of the start."""
     part = Section("Filters and attention", ["The first seed of each model, after training; grey: before."])
     for name, runs in groups.items():
-        events = board(runs[0].path)
-        for tag in sorted(events.Tags()["images"] if events else []):
-            if tag.count("/") and tag.split("/")[1] in BLOCKS:
-                image = events.Images(tag)[-1]  # type: ignore[union-attr]
-                caption = f"{name}: {tag.split('/', 1)[1].replace('/', ', ').replace('_', ' ')}, step {image.step}"
+        events = events_of(runs[0].path)
+        for shown in events.names("images") if events else []:
+            if shown.count("/") and shown.split("/")[1] in BLOCKS:
+                image = events.pictures(shown)[-1]  # type: ignore[union-attr]
+                caption = f"{name}: {shown.split('/', 1)[1].replace('/', ', ').replace('_', ' ')}, step {image.step}"
                 part.pictures.append(Picture(caption, image.encoded_image_string))
         shares = energy(runs[0].path)
         part.tables += [[{"model": name, **row} for row in shares]] if shares else []
@@ -133,12 +132,12 @@ def blocks(groups: Groups) -> Section:
 
 def energy(run: Path) -> list[dict[str, str]]:
     """Share of each band in the energy at the end of a training, a row for each layer."""
-    events = board(run)
+    events = events_of(run)
     rows: dict[str, dict[str, str]] = {}
-    for tag in events.Tags()["scalars"] if events else []:
-        if "/energy/" in tag:
-            _, _, layer, band = tag.split("/")
-            value = 100 * events.Scalars(tag)[-1].value  # type: ignore[union-attr]
+    for name in events.names() if events else []:
+        if "/energy/" in name:
+            _, _, layer, band = name.split("/")
+            value = 100 * events.curve(name)[-1][1]  # type: ignore[union-attr]
             rows.setdefault(layer, {"energy": layer.replace("_", " ")})[band.replace("_", " ")] = f"{value:.0f} %"
     return [rows[layer] for layer in rows]
 
@@ -164,20 +163,10 @@ def throughput(run: Path) -> float | None:
     return statistics.median(value for _, value in points) if points else None
 
 
-def curve(run: Path, tag: str) -> list[tuple[int, float]]:
-    """Steps and values of a curve in TensorBoard; of steps that were logged twice, as after a resume, the last."""
-    events = board(run)
-    if events is None or tag not in events.Tags()["scalars"]:
-        return []
-    return sorted({event.step: event.value for event in events.Scalars(tag)}.items())
-
-
-@cache
-def board(run: Path) -> EventAccumulator | None:
-    """What a run has written for TensorBoard; None if nothing."""
-    if not any(run.glob("events.out.tfevents.*")):
-        return None
-    return EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 1}).Reload()
+def curve(run: Path, name: str) -> list[tuple[int, float]]:
+    """Steps and values of a curve; empty if there is none."""
+    events = events_of(run)
+    return events.curve(name) if events else []
 
 
 def png(figure: Figure) -> bytes:

@@ -5,7 +5,7 @@ export OMP_WAIT_POLICY ?= passive
 # Processes that run tests, each with one thread.
 JOBS ?= 2
 
-.PHONY: help install demo arena test test-slow lint format tensorboard docs clean
+.PHONY: help install demo arena test test-slow test-kernels lint format tensorboard docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -29,6 +29,9 @@ test: install ## Run the tests
 
 test-slow: install ## Run the slow tests: compiled kernels, 10,000 samples per task, ptwt's own tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n $(JOBS)
+
+test-kernels: install ## Run the Triton kernels, interpreted on the CPU
+	TRITON_INTERPRET=1 CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) tests/wavelets/test_triton.py
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

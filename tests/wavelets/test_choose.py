@@ -6,7 +6,7 @@ import torch
 from wavspa_lit.wavelets import wavedec
 from wavspa_lit.wavelets.backends.choose import LARGE, choose_from
 
-HERE = {"installed": True, "interpreted": False, "compiler": lambda: True}
+HERE = {"available": True, "interpreted": False, "compiler": lambda: True}
 SINGLE, DOUBLE, HALF = torch.float32, torch.float64, torch.bfloat16
 
 
@@ -18,7 +18,7 @@ SINGLE, DOUBLE, HALF = torch.float32, torch.float64, torch.bfloat16
         ("triton", "triton", "cpu", HALF, 16, 1, {"interpreted": True}),
         ("torch", "auto", "cuda", DOUBLE, 16, 1, {}),
         ("torch", "torch", "cuda", SINGLE, 2, LARGE, {}),
-        ("torch", "auto", "cuda", SINGLE, 2, LARGE, {"installed": False}),
+        ("torch", "auto", "cuda", SINGLE, 2, LARGE, {"available": False}),
         ("traced", "auto", "cpu", SINGLE, 16, 1, {"compiling": True}),
         ("traced", "torch", "cuda", SINGLE, 16, 1, {"compiling": True}),
         ("compiled", "auto", "cpu", SINGLE, 32, LARGE, {}),
@@ -39,7 +39,7 @@ def test_the_fastest_that_serves_is_chosen(way, asked, device, dtype, taps, size
     ("error", "asked", "device", "dtype", "facts"),
     [
         ("Known: auto, torch, compiled, triton", "cuda", "cuda", SINGLE, {}),
-        ("needs the package triton", "triton", "cuda", SINGLE, {"installed": False}),
+        ("needs the package triton", "triton", "cuda", SINGLE, {"available": False}),
         ("needs CUDA tensors, x is on cpu", "triton", "cpu", SINGLE, {}),
         ("x is torch.float64", "triton", "cuda", DOUBLE, {}),
         (r"needs a C\+\+ compiler", "compiled", "cpu", SINGLE, {"compiler": lambda: False}),

@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from wavspa_lit.choices import check
 from wavspa_lit.wavelets.backends.compiled import compiler_works
-from wavspa_lit.wavelets.backends.triton import DTYPES, INSTALLED, INTERPRETED
+from wavspa_lit.wavelets.backends.triton import AVAILABLE, DTYPES, INTERPRETED
 
 Backend = Literal["auto", "torch", "compiled", "triton"]
 Way = Literal["triton", "traced", "compiled", "half_compiled", "torch_short", "torch_phases", "torch"]
@@ -50,7 +50,7 @@ def choose_from(
     *,
     compiling: bool = False,
     dataless: bool = False,
-    installed: bool = INSTALLED,
+    available: bool = AVAILABLE,
     interpreted: bool = INTERPRETED,
     compiler: Callable[[], bool] = compiler_works,
 ) -> Way:
@@ -64,7 +64,7 @@ def choose_from(
         size: Numbers that the inner loop reads.
         compiling: Whether `torch.compile` is at work.
         dataless: Whether the code cannot be compiled on its own, as under `torch.func.vmap`.
-        installed: Whether triton is installed.
+        available: Whether triton is installed and can run.
         interpreted: Whether triton runs on the CPU.
         compiler: Tells whether there is a C++ compiler; it may take seconds, so it is called only if that matters.
 
@@ -77,13 +77,13 @@ def choose_from(
     check("backend", asked, get_args(Backend))
     single = dtype in DTYPES
     if asked == "triton":
-        if not installed:
-            raise ValueError('backend "triton" needs the package triton; install it or use backend "auto"')
         if device != "cuda" and not interpreted:
             raise ValueError(f'backend "triton" needs CUDA tensors, x is on {device}; use backend "auto"')
+        if not available:
+            raise ValueError('backend "triton" needs the package triton; install it or use backend "auto"')
         if not single:
             raise ValueError(f'backend "triton" computes in float32, x is {dtype}; use backend "auto"')
-    if asked == "triton" or (asked == "auto" and installed and device == "cuda" and single):
+    if asked == "triton" or (asked == "auto" and available and device == "cuda" and single):
         return "triton"
     if compiling:
         return "traced"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -16,12 +17,14 @@ from torch.library import custom_op, triton_op, wrap_triton
 
 from wavspa_lit.wavelets.boundary import extend
 
-try:
-    from wavspa_lit.wavelets.backends import triton_kernels as kernels
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+"""Whether Triton runs kernels in Python, on the CPU."""
 
-    INSTALLED = True
-except ModuleNotFoundError:  # triton comes with PyTorch for CUDA, not with that for CPUs
-    INSTALLED = False
+AVAILABLE = find_spec("triton") is not None and bool(INTERPRETED or torch.version.cuda or torch.version.hip)
+"""Whether triton is installed and can run. A PyTorch for CPUs does not import it, because that takes seconds."""
+
+if AVAILABLE:
+    from wavspa_lit.wavelets.backends import triton_kernels as kernels
 
 RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
 """What lies beyond the ends of a signal: pywt's modes of one term, and for synthesis `cropped`, which is periodization
@@ -35,11 +38,8 @@ SHORT = 16
 CHUNK = 40
 """Taps whose gradients one program can keep in registers."""
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-"""Whether Triton runs kernels in Python, on the CPU."""
-
 # The compiler looks into a triton_op and launches its kernels itself, which costs less than Python does.
-_operator = partial(triton_op if INSTALLED and not INTERPRETED else custom_op, mutates_args=())
+_operator = partial(triton_op if AVAILABLE and not INTERPRETED else custom_op, mutates_args=())
 
 
 def analyse(

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from datamodules import Lego
 from wavspa_lit.callbacks import WaveletMonitor
-from wavspa_lit.callbacks.wavelets import first_sequence, name_at_start
+from wavspa_lit.callbacks.wavelets import longest_sequence, name_at_start
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.reporting.pictures import draw_filters, filter_curves
@@ -54,7 +54,7 @@ def test_a_training_shows_its_inside_and_does_not_notice(tmp_path):
     assert all(steps[0] == 0 and steps[-1] == 3 for steps in pictures.values())
     curves, _ = logged(tmp_path / "watched", "scalars")
     bands = ("approximation_2", "detail_2", "detail_1")
-    expected = {f"wavelet/{kind}/layer_1/{band}" for kind in ("energy", "entropy") for band in bands}
+    expected = {f"wavelet_{kind}/layer_1_{band}" for kind in ("energy", "entropy") for band in bands}
     expected |= {f"wavelet/{kind}_error/layer_1" for kind in ("reconstruction", "orthogonality")}
     assert expected <= curves.keys() and all(curves[name] == [0, *curves["val/acc"]] for name in expected)
     assert "0 means that" in events.SummaryMetadata("wavelet/reconstruction_error/layer_1").summary_description
@@ -76,15 +76,15 @@ def test_a_resumed_training_compares_with_its_own_start(tmp_path):
 def test_other_loggers_get_the_numbers(tmp_path):
     fit(tmp_path, WaveletMonitor(), logger=CSVLogger, space="token", wavelet=WaveletConfig())
     head = next(tmp_path.rglob("metrics.csv")).read_text().splitlines()[0].split(",")
-    assert "token/entropy/layer_1/tokens" in head and not any("energy" in name for name in head)
+    assert "token_entropy/layer_1_tokens" in head and not any("energy" in name for name in head)
 
 
-def test_the_example_has_no_padding():
-    tokens, mask = torch.arange(12).view(2, 6), torch.tensor([[True] * 4 + [False] * 2] * 2)
-    assert first_sequence({"tokens": tokens, "mask": mask}).tolist() == [[0, 1, 2, 3]]
+def test_the_example_is_long_and_has_no_padding():
+    tokens, mask = torch.arange(12).view(2, 6), torch.arange(6) < torch.tensor([[2], [4]])
+    assert longest_sequence({"tokens": tokens, "mask": mask}).tolist() == [[6, 7, 8, 9]]
     pairs = {"tokens": tokens.view(1, 2, 6), "mask": mask[None]}
-    assert first_sequence(pairs).tolist() == [[0, 1, 2, 3]]
-    assert first_sequence({"tokens": torch.ones(2, 6, 3)}).shape == (1, 6, 3)
+    assert longest_sequence(pairs).tolist() == [[0, 1]]
+    assert longest_sequence({"features": torch.ones(2, 6, 3)}).shape == (1, 6, 3)
 
 
 @pytest.mark.parametrize(

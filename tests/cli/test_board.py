@@ -26,7 +26,8 @@ def trained(lego, tmp_path):
 def test_curves_are_few_and_in_order(trained):
     events = Events(trained, pictures=0)
     tags, names = events.all.Tags(), events.names()
-    groups = ["1_train", "2_val", "2_val_by_position", "3_test", "4_wavelet", "5_speed"]
+    groups = ["1_train", "2_val", "2_val_by_position", "3_test", "4_wavelet"]
+    groups += ["4_wavelet_energy", "4_wavelet_entropy", "5_speed"]
     assert sorted({tag.split("/")[0] for tag in tags["scalars"] + tags["images"]}) == groups
     assert {"train/lr/decay", "train/lr/no_decay", "train/epoch", "val/acc_best"} <= set(names)
     assert not [name for name in names if "acc_by" in name]

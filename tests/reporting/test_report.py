@@ -36,7 +36,8 @@ def make(folder, seed=0, accuracy=0.5, level=1, space="wavelet", tag=tag_of, **t
         for step in range(3):
             for name in ("val/acc", "val/loss", "train/loss", "speed/tokens_per_second"):
                 board.add_scalar(tag(name), step / 3, step)
-        board.add_scalar(tag("wavelet/energy/layer_1/detail_1"), 0.25, 2)
+        energy = "wavelet/energy/layer_1/detail_1" if tag is str else "wavelet_energy/layer_1_detail_1"
+        board.add_scalar(tag(energy), 0.25, 2)
         board.add_image(tag("wavelet/filters/layer_1"), torch.zeros(1, 4, 4), 2)
     return folder
 

@@ -113,7 +113,7 @@ def layout(hparams: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
     encoder, groups = hparams["encoder"], len(hparams.get("group_values", ()))
     accuracy = {"beside chance": chart("train/acc", "val/acc", "val/chance", "test/acc")}
     if groups:
-        accuracy["trained and extrapolated"] = chart("val/acc_trained", "val/acc_extrapolated")
+        accuracy["trained and extrapolated"] = chart("(val|test)/acc_trained", "(val|test)/acc_extrapolated")
     if 0 < groups <= FEW:
         accuracy[f"by {hparams['group_name']}"] = chart("val_by_.*")
     blocks: dict[str, list[Any]] = {}
@@ -121,9 +121,9 @@ def layout(hparams: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
         blocks = {f"{kind} error": chart(f"wavelet/{kind}_error/.*") for kind in ("reconstruction", "orthogonality")}
     for layer in range(1, encoder["layers"] + 1):
         if encoder["space"] == "wavelet":
-            blocks[f"energy of the bands, layer {layer}"] = chart(f"wavelet/energy/layer_{layer}/.*")
+            blocks[f"energy of the bands, layer {layer}"] = chart(f"wavelet_energy/layer_{layer}_.*")
         if encoder["attention"]["kind"] == "softmax":
-            blocks[f"entropy of attention, layer {layer}"] = chart(f"[a-z]+/entropy/layer_{layer}/.*")
+            blocks[f"entropy of attention, layer {layer}"] = chart(f"[a-z]+_entropy/layer_{layer}_.*")
     charts = {
         "Accuracy": accuracy,
         "Loss": {"loss": chart("train/loss", "val/loss", "test/loss")},

@@ -82,14 +82,14 @@ def log_numbers(trainer: Trainer, values: dict[str, float], step: int, descripti
         trainer: The trainer.
         values: Numbers by name.
         step: The step that they belong to.
-        descriptions: What they mean, by the second part of their names, as in `wavelet/energy/layer_1`.
+        descriptions: What they mean, by a word of their names, such as `energy` for `wavelet_energy/layer_1_detail_1`.
     """
     for logger in trainer.loggers:
         if not isinstance(logger, TensorBoardLogger):
             logger.log_metrics(values, step)
             continue
         for name, value in values.items():
-            said = descriptions.get(name.split("/")[1], "")
+            said = next((text for word, text in descriptions.items() if word in name), "")
             scalars = SummaryMetadata.PluginData(plugin_name="scalars")
             metadata = SummaryMetadata(plugin_data=scalars, summary_description=said)
             summary = Summary(value=[Summary.Value(tag=tag_in(logger, name), simple_value=value, metadata=metadata)])

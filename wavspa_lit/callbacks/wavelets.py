@@ -26,6 +26,8 @@ from wavspa_lit.spaces import SPACES
 from wavspa_lit.wavelets import FilterBank, Lifting
 from wavspa_lit.wavelets.bank import find_wavelet
 
+CANDIDATES = 16
+"""Validation examples among which one is chosen to look at: a short one would show little."""
 SHARE = 0.012
 """Share of the training's time that all of this may take."""
 MEANINGS = {
@@ -37,7 +39,7 @@ MEANINGS = {
     "entropy": "Entropy of the attention weights of one validation example, averaged over queries and heads: 0 if each "
     "query looks at one entry, 1 if it looks at all alike.",
 }
-"""What the curves mean, by the second part of their names."""
+"""What the curves mean, by a word of their names."""
 
 
 class WaveletMonitor(Callback):
@@ -69,12 +71,13 @@ class WaveletMonitor(Callback):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Keeps an example: the middle one of the split, or if there is no way to ask for it the first one."""
+        """Keeps an example: the longest of `CANDIDATES` spread over the split, or the first one of other loaders."""
         if self._example is None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
             split = getattr(trainer.val_dataloaders, "dataset", None)
             if split is not None and (build := getattr(split, "batch", None)):  # one of our data modules
-                batch = trainer.precision_plugin.convert_input(build(numpy.array([len(split) // 2])))
-            self._example = first_sequence(batch).to(pl_module.device)
+                spread = numpy.linspace(0, len(split) - 1, CANDIDATES).astype(numpy.int64)
+                batch = trainer.precision_plugin.convert_input(build(spread))
+            self._example = longest_sequence(batch).to(pl_module.device)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remembers the filters; shows them at step 0."""
@@ -134,13 +137,16 @@ class WaveletMonitor(Callback):
                     log_figure(trainer, f"wavelet/filters/{name}", figure, step)
 
 
-def first_sequence(batch: dict[str, Tensor]) -> Tensor:
-    """The first sequence of a batch without its padding, (1, length) or (1, length, channels); of pairs the first."""
-    tokens, mask = batch["tokens"][:1], batch.get("mask")
+def longest_sequence(batch: dict[str, Tensor]) -> Tensor:
+    """The longest sequence of a batch without its padding, (1, length) or (1, length, channels); of pairs the first."""
+    tokens, mask = batch["tokens" if "tokens" in batch else "features"], batch.get("mask")
     if tokens.dim() == 3 and not tokens.is_floating_point():
         tokens, mask = tokens[:, 0], None if mask is None else mask[:, 0]
-    length = tokens.shape[1] if mask is None else int(mask[0].sum())
-    return tokens[:, : max(length, 1)].clone()
+    if mask is None:
+        return tokens[:1].clone()
+    lengths = mask.sum(1)
+    longest = int(lengths.argmax())
+    return tokens[longest : longest + 1, : max(int(lengths[longest]), 1)].clone()
 
 
 def wavelets(module: nn.Module) -> dict[str, nn.Module]:
@@ -172,14 +178,17 @@ def space_name(module: LightningModule) -> str:
 
 
 def view_numbers(views: list[Inside], space: str) -> dict[str, float]:
-    """Share of each band in the energy, and the mean entropy of each attention, layer by layer."""
+    """Share of each band in the energy, and the mean entropy of each attention, layer by layer.
+
+    The last part of a name tells the curves apart, because TensorBoard shows it whole and cuts what stands before it.
+    """
     values = {}
     for layer, view in enumerate(views, 1):
         if len(view.names) > 1:
             for name, share in zip(view.names, view.energy, strict=True):
-                values[f"{space}/energy/layer_{layer}/{name.replace(' ', '_')}"] = float(share)
+                values[f"{space}_energy/layer_{layer}_{name.replace(' ', '_')}"] = float(share)
         for name, entropy in zip(view.attended, view.entropies, strict=False):
-            values[f"{space}/entropy/layer_{layer}/{name.replace(' ', '_')}"] = float(entropy.mean())
+            values[f"{space}_entropy/layer_{layer}_{name.replace(' ', '_')}"] = float(entropy.mean())
     return values
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator, ImageEvent
 
 PLACES = {"train": 1, "val": 2, "test": 3, "wavelet": 4, "token": 4, "fourier": 4, "fnet": 4, "space": 4, "speed": 5}
-"""Where the groups of names stand on TensorBoard's page; `val_by_length` stands with `val`."""
+"""Where the groups of names stand on TensorBoard's page; `val_by_length` stands after `val`."""
 
 
 def tag_of(name: str) -> str:
@@ -17,7 +17,7 @@ def tag_of(name: str) -> str:
     of another group stays as it is, and comes after these.
     """
     group, _, rest = name.partition("/")
-    place = PLACES.get(group.split("_by_")[0])
+    place = PLACES.get(group.split("_")[0])
     return f"{place}_{name}" if place and rest else name
 
 

@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import io
+import re
 import statistics
 import sys
 import warnings
@@ -135,8 +136,8 @@ def energy(run: Path) -> list[dict[str, str]]:
     events = events_of(run)
     rows: dict[str, dict[str, str]] = {}
     for name in events.names() if events else []:
-        if "/energy/" in name:
-            _, _, layer, band = name.split("/")
+        if match := re.search(r"[_/]energy/(layer_\d+)[_/](.+)", name):  # with a slash in older versions
+            layer, band = match.groups()
             value = 100 * events.curve(name)[-1][1]  # type: ignore[union-attr]
             rows.setdefault(layer, {"energy": layer.replace("_", " ")})[band.replace("_", " ")] = f"{value:.0f} %"
     return [rows[layer] for layer in rows]

@@ -9,6 +9,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.base import Facts
 from wavspa_lit.callbacks import LastCheckpoint
+from wavspa_lit.flags import HelpAll
 from wavspa_lit.speed import Speed
 from wavspa_lit.training import BEST, LAST
 
@@ -45,6 +46,7 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     )
     parser.add_argument("--other_data", action="store_true", help="Take data that are not those of the checkpoint.")
     parser.add_argument("--trust", action="store_true", help="Let the config beside a checkpoint import anything.")
+    parser.add_argument("--help_all", action=HelpAll, help="Every flag of Lightning's, at length.")
     parser.add_lightning_class_args(ModelCheckpoint, "best_checkpoint")
     parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
     # Lightning's summary says that a model does nothing, in floating point operations; `Results` says what there is.

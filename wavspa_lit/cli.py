@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -39,13 +40,19 @@ from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 from wavspa_lit.training import as_list, build_trainer
 
+HELP = re.compile(r"-h|--help|--help_all|--[\w.]+\.help(=.*)?")
+
 
 class WavspaCLI(LightningCLI):
     """LightningCLI with run directories, best and last checkpoints, and tests that need only a checkpoint."""
 
     def __init__(self, args: list[str] | None = None, *, describing: bool = False) -> None:
         self.describing, self.trusting = describing, True
-        jsonargparse.set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+        helping = any(HELP.fullmatch(argument) for argument in (sys.argv[1:] if args is None else args))
+        # Reading what docstrings say of the fields of dataclasses takes time.
+        jsonargparse.set_parsing_settings(
+            omegaconf_absolute_to_relative_paths=True, docstring_parse_attribute_docstrings=helping
+        )
         super().__init__(
             Task,
             SequenceDataModule,
@@ -70,7 +77,9 @@ class WavspaCLI(LightningCLI):
         return parser
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
-        return super()._prepare_subcommand_parser(klass, subcommand, epilog=EXAMPLES.get(subcommand), **kwargs)
+        parser = super()._prepare_subcommand_parser(klass, subcommand, epilog=EXAMPLES.get(subcommand), **kwargs)
+        parser.command = "describe" if self.describing else subcommand
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what Lightning does not have."""

@@ -23,6 +23,7 @@ import wavspa_lit.callbacks
 import wavspa_lit.tasks
 from wavspa_lit.callbacks import EMA, StopEarly
 from wavspa_lit.choices import nearest as closest
+from wavspa_lit.flags import page
 from wavspa_lit.packaged import find_config
 from wavspa_lit.renamed import renamed_everywhere
 
@@ -72,6 +73,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHe
 
 class ArgumentParser(LightningArgumentParser):
     """Says what is wrong in a line, not below a page of usage, and takes no abbreviated flags."""
+
+    command = ""
+    """The command whose flags these are; empty for classes that are described alone."""
+
+    def format_help(self, *args: Any) -> str:
+        """The page of the command, grouped and with the flags of the model, in place of jsonargparse's."""
+        return page(self, self.command) if self.command else super().format_help(*args)
 
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         """No candidates for a prefix: `--trainer.max_epoch 3` is a mistake, not `max_epochs`."""

@@ -1,14 +1,19 @@
 """What is used beyond public interfaces is there: the first test to look at after an upgrade."""
 
 import inspect
+from types import SimpleNamespace
 
 import pytest
+import torch
+import torch._inductor.async_compile
+import torch.distributed.tensor._redistribute
+import torch.distributed.tensor.debug
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.strategies import DDPStrategy
 
-from wavspa_lit.private import known_classes_only, parsing_settings
+from wavspa_lit.private import known_classes_only, parsing_settings, set_option, streams_may_differ
 
 
 @pytest.mark.parametrize(
@@ -18,10 +23,49 @@ from wavspa_lit.private import known_classes_only, parsing_settings
         *((LightningCLI, f"_{name}") for name in ("parser", "get")),
         (_TrainingEpochLoop, "_broadcast_sigterm_tensor"),
         (_FitLoop, "_load_combined_loader_states"),
+        (torch.distributed.tensor.debug, "_clear_sharding_prop_cache"),
+        (torch.distributed.tensor._redistribute, "clear_redistribute_planner_cache"),
+        (torch._inductor.async_compile.AsyncCompile, "warm_pool"),
+        (torch._C, "_warn_on_accumulate_grad_stream_mismatch"),
+        (torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch"),
     ],
 )
 def test_private_methods_are_there(owner, name):
     assert callable(getattr(owner, name, None)), f"{owner.__name__}.{name}: see wavspa_lit/private.py"
+
+
+@pytest.mark.parametrize(
+    "owner,name,file",
+    [
+        (torch._C, "_are_functorch_transforms_active", "wavelets/backends/choose.py, attention/longformer.py"),
+        (torch._C, "_len_torch_dispatch_stack", "attention/longformer.py"),
+        (torch._dynamo, "maybe_mark_dynamic", "wavelets/backends/compiled.py"),
+        (torch._subclasses.fake_tensor, "FakeTensor", "wavelets/backends/choose.py"),
+        (torch._subclasses.fake_tensor, "FakeTensorMode", "nn/cost.py, reporting/describe.py"),
+        (torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", "nn/cost.py"),
+        (torch._dynamo.config, "recompile_limit", "speed.py"),
+        (torch._dynamo.config, "optimize_ddp", "speed.py"),
+        (torch._inductor.config.triton, "mix_order_reduction", "speed.py"),
+    ],
+)
+def test_what_is_used_of_pytorch_is_there(owner, name, file):
+    assert hasattr(owner, name), f"{owner}.{name}: see {file}"
+
+
+def test_an_option_that_is_gone_is_passed_over():
+    options = SimpleNamespace(known=1)
+    set_option(options, "known", 2)
+    set_option(options, "gone", 2)
+    assert vars(options) == {"known": 2}
+
+
+def test_the_warning_of_streams_comes_back_after_an_error():
+    warns = torch._C._warn_on_accumulate_grad_stream_mismatch
+    before = warns()
+    with pytest.raises(RuntimeError), streams_may_differ():
+        assert not warns()
+        raise RuntimeError("recording failed")
+    assert warns() == before
 
 
 def test_private_values_are_there():

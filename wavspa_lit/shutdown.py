@@ -2,10 +2,11 @@
 
 import gc
 import sys
-from functools import lru_cache
 from pathlib import Path
 
 from torch import distributed
+
+from wavspa_lit.private import clear_caches_of_sharded_tensors
 
 
 def close_process_group() -> None:
@@ -20,19 +21,8 @@ def close_process_group() -> None:
         return
     distributed.destroy_process_group()
     if "torch.distributed.tensor" in sys.modules:
-        _drop_caches_of_sharded_tensors()
+        clear_caches_of_sharded_tensors()
     gc.collect()
-
-
-def _drop_caches_of_sharded_tensors() -> None:
-    """Empties the caches that hold device meshes, which hold process groups; there is no public way (torch 2.13)."""
-    from torch.distributed.tensor import _redistribute, debug
-
-    debug._clear_sharding_prop_cache()
-    getattr(_redistribute, "clear_redistribute_planner_cache", lambda: None)()
-    for each in gc.get_objects():
-        if type(each) is type(lru_cache(len)) and str(each.__module__).startswith("torch.distributed."):
-            each.cache_clear()
 
 
 def thread_names() -> list[str]:

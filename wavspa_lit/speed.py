@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.choices import check
+from wavspa_lit.private import set_option, start_compiler_processes, streams_may_differ
 
 if TYPE_CHECKING:
     from wavspa_lit.nn import Encoder
@@ -71,11 +72,9 @@ def start_compiler() -> None:
 
     PyTorch would wait for ever for one that a cluster, or `timeout`, has ended (its pull request 189290).
     """
-    from torch._inductor.async_compile import AsyncCompile  # takes long to import
-
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})  # processes inherit it
     try:
-        AsyncCompile.warm_pool()
+        start_compiler_processes()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -93,10 +92,10 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     start_compiler()
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     # Inductor would decide by the length which reductions to fuse, and compile again beyond it.
-    torch._inductor.config.triton.mix_order_reduction = False
+    set_option(torch._inductor.config.triton, "mix_order_reduction", False)
     # PyTorch would cut each block in two, so that DDP can send gradients sooner. A block is small, so splitting it to
     # overlap its all-reduce gains nothing.
-    torch._dynamo.config.optimize_ddp = False
+    set_option(torch._dynamo.config, "optimize_ddp", False)
     for block in blocks:
         block.compile(**{"dynamic": True, **options})
 
@@ -144,11 +143,8 @@ class GraphedStates:
         with torch.autocast("cuda", dtype, enabled, cache_enabled=False):
             samples = tuple(argument.clone() for argument in arguments)
             recorded = _States(self)
-            # The recording warms up on one stream and records on another, of which PyTorch would warn.
-            warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)
-            warn(False)
-            graph: Any = torch.cuda.make_graphed_callables(recorded, samples, pool=self._pool)
-            warn(True)
+            with streams_may_differ():  # the recording warms up on one stream and records on another
+                graph: Any = torch.cuda.make_graphed_callables(recorded, samples, pool=self._pool)
         # The recording's autograd graph keeps the nodes that take up the parameters' gradients, and these belong to
         # the stream of the recording: every later backward pass would wait for that stream.
         recorded.states.detach_()

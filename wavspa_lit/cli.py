@@ -6,7 +6,7 @@ import re
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonargparse
 import torch
@@ -78,7 +78,7 @@ class WavspaCLI(LightningCLI):
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, epilog=EXAMPLES.get(subcommand), **kwargs)
-        parser.command = "describe" if self.describing else subcommand
+        cast(ArgumentParser, parser).command = "describe" if self.describing else subcommand
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

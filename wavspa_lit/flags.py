@@ -136,7 +136,8 @@ def _rare(names: list[str], command: str, width: int) -> str:
 
 def _model(width: int) -> Iterator[str]:
     """Groups of the flags of the tasks and of what they consist of."""
-    kinds = [kind for kind in map(vars(wavspa_lit.tasks).get, wavspa_lit.tasks.__all__) if _is_task(kind)]
+    kinds = [vars(wavspa_lit.tasks)[name] for name in wavspa_lit.tasks.__all__]
+    kinds = [kind for kind in kinds if _is_task(kind)]
     found: dict[str, Flag] = {}
     readers: dict[str, list[str]] = {}
     for kind in kinds:

@@ -20,7 +20,7 @@ from wavspa_lit.nn.heads import pool
 from wavspa_lit.optim import OptimizerConfig, schedule_factor
 from wavspa_lit.renamed import renamed_everywhere, renamed_flags
 from wavspa_lit.speed import choose_speed
-from wavspa_lit.wavelets import AdaptiveBank, AdaptiveLifting, WaveletConfig, wavedec, waverec
+from wavspa_lit.wavelets import WaveletConfig, wavedec, waverec
 
 PACKAGES = (wavspa_lit.attention, wavspa_lit.nn, wavspa_lit.optim, wavspa_lit.wavelets)
 CONFIGS = [kind for package in PACKAGES for kind in vars(package).values() if is_dataclass(kind)]
@@ -61,8 +61,6 @@ def test_a_wrong_name_in_a_config_is_refused_with_the_nearest(kind, field):
         (lambda: wavedec(X, "db2", 1, "perodic"), "mode 'perodic': did you mean periodic"),
         (lambda: waverec([X, X], "db2", mode="zeroo"), "mode 'zeroo': did you mean zero"),
         (lambda: wavedec(X, "db2", 1, backend="trition"), "backend 'trition': did you mean triton"),
-        (lambda: AdaptiveBank.from_wavelet("db2", compat="oficial"), "compat 'oficial': did you mean official"),
-        (lambda: AdaptiveLifting(4, compat="oficial"), "compat 'oficial': did you mean official"),
         (lambda: schedule_factor(0, "cosin", 1, 1), "schedule 'cosin': did you mean cosine"),
         (
             lambda: choose_speed("graph", on_gpu=True, training=True, few_lengths=True),

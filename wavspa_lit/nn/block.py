@@ -1,4 +1,6 @@
-"""One encoder block."""
+"""One encoder block, and what an encoder of such blocks is like besides."""
+
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -51,3 +53,23 @@ class Block(SpaceAttention):
         normed = self.mlp_norm(attended)
         new = attended + self.dropout(self.mlp(normed))
         return new if self.gate is None else x + self.gate(normed) * (new - x)
+
+
+class Conventions:
+    """What encoders and the heads on them have in common beside the settings of their configs."""
+
+    block: ClassVar[type[nn.Module]] = Block
+    """Built from a config and the longest input, if that is known; maps (x, mask, position) like `Block`."""
+    norm_eps: ClassVar[float] = 1e-5
+    """What the encoder's last norm adds to the variance."""
+    exact_padding: ClassVar[bool] = True
+    """Whether valid outputs do not depend on the padding. If not, blocks take padding for tokens: it may lie anywhere,
+    the CLS token is masked when the first token is, and states come without a mask."""
+    activation: ClassVar[str] = "normed_gelu"
+    """The activation of a head's hidden layers, unless one is given."""
+    second_layer: ClassVar[bool] = False
+    """Whether a head for pairs has a second hidden layer."""
+
+    @staticmethod
+    def check(config: EncoderConfig) -> None:
+        """Raises a ValueError if there is no such encoder; says what to change."""

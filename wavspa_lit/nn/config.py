@@ -1,7 +1,7 @@
 """Plain-data description of an encoder."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.attention.base import Positions
@@ -9,7 +9,13 @@ from wavspa_lit.choices import build, check_fields, find_class, settings_of, war
 from wavspa_lit.nn.bands import Bands
 from wavspa_lit.spaces import SPACES, Space
 from wavspa_lit.wavelets import FilterBank, WaveletConfig
-from wavspa_lit.wavelets.config import wavelet_class
+from wavspa_lit.wavelets.config import Compat, wavelet_class
+
+if TYPE_CHECKING:
+    from wavspa_lit.nn.block import Conventions
+
+CONVENTIONS = {"none": "wavspa_lit.nn.block.Conventions", "official": "wavspa_lit.official.OfficialConventions"}
+"""Import paths by `encoder.compat`."""
 
 
 @dataclass
@@ -58,8 +64,9 @@ class EncoderConfig:
     """A gate in each block that lets a position keep its state as it was before the block (arXiv 2110.07732)."""
     activation_checkpointing: bool = False
     """Keep only the inputs of the blocks for the backward pass and compute the rest again: more time, less memory."""
-    compat: Literal["none", "official"] = "none"
-    """official: the blocks, boundary rule, filters and padding of the released code, for published settings."""
+    compat: Compat = "none"
+    """official: blocks, filters, padding and heads of the released code, for published settings; see
+    wavspa_lit.official."""
 
     def __post_init__(self) -> None:
         check_fields(self, "encoder")
@@ -79,16 +86,7 @@ class EncoderConfig:
         self._check_attention()
         self._check_space()
         self._check_bands()
-        other = self.space != "wavelet" or self.bands != "separate" or not self.synthesis
-        if self.compat == "official" and other:
-            raise ValueError(
-                "compat official rebuilds the released block, which is for space wavelet with attention for each band, "
-                "and transforms back; leave compat none"
-            )
-        if self.compat == "official" and self.copy_gate:
-            raise ValueError(
-                "compat official rebuilds the released block, which has no copy_gate; leave one of them out"
-            )
+        self.conventions.check(self)
         if not self.synthesis:
             self._check_without_synthesis()
         if "wavelet" not in settings_of(self.space_class):
@@ -100,6 +98,11 @@ class EncoderConfig:
     def space_class(self) -> type[Space]:
         """The class of the space; ValueError if `space` names none."""
         return find_class("encoder.space", self.space, SPACES, Space)
+
+    @property
+    def conventions(self) -> "type[Conventions]":
+        """What `compat` stands for."""
+        return find_class("encoder.compat", CONVENTIONS[self.compat], {}, object)
 
     @property
     def attention_positions(self) -> Positions:

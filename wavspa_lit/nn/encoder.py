@@ -8,9 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from wavspa_lit.choices import from_plain
-from wavspa_lit.nn.block import Block
 from wavspa_lit.nn.config import EncoderConfig
-from wavspa_lit.nn.official import OfficialBlock
 from wavspa_lit.nn.positions import DrawnPositions, build_positions
 from wavspa_lit.padding import check_padding
 
@@ -63,10 +61,10 @@ class Encoder(nn.Module):
         self.loops, self.test_loops = config.loops, config.test_loops or config.loops
         self.input_injection, self.deep_supervision = config.input_injection, config.deep_supervision
         self.checkpointing = config.activation_checkpointing
-        self.official = config.compat == "official"
-        block = OfficialBlock if self.official else Block
-        self.blocks = nn.ModuleList(block(config, longest) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.dim, eps=1e-6 if self.official else 1e-5)
+        conventions = config.conventions
+        self.exact_padding = conventions.exact_padding
+        self.blocks = nn.ModuleList(conventions.block(config, longest) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim, eps=conventions.norm_eps)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Encodes a batch.
@@ -77,23 +75,22 @@ class Encoder(nn.Module):
             mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
 
         Returns:
-            States (batch, length, config.dim) and their mask; one longer in front when there is a CLS token. With
-            `compat: official` there is no mask, because the released code pools the padding, too. In training with
+            States (batch, length, config.dim) and their mask, or None if there is none or the blocks take padding for
+            tokens (see `Conventions`). With a CLS token both are one longer in front. In training with
             `deep_supervision` they are (passes * batch, length, config.dim), the first pass first.
 
         Raises:
             TypeError: If the mask is not of bool.
-            ValueError: If padding lies before a token, unless `compat` is official; on a GPU it is a RuntimeError, see
-                `check_padding`.
+            ValueError: If padding lies before a token, unless the blocks take padding for tokens; on a GPU it is a
+                RuntimeError, see `check_padding`.
         """
-        if not self.official:  # the released code takes the padding for tokens, wherever it lies
+        if self.exact_padding:
             check_padding(mask)
         if self.cls_token is not None and mask is not None:
-            # The released code masks the CLS token when the first token is padding.
-            first = mask[:, :1] if self.official else mask.new_ones(len(mask), 1)
+            first = mask.new_ones(len(mask), 1) if self.exact_padding else mask[:, :1]
             mask = torch.cat((first, mask), dim=1)
         states = self.states(inputs, mask)
-        if self.official or mask is None:
+        if mask is None or not self.exact_padding:
             return states, None
         return states, mask.repeat(self.supervised_passes, 1)
 

@@ -34,8 +34,8 @@ def pool(x: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
     Args:
         x: (batch, length, channels).
         mask: (batch, length) bool, True where valid; None: everywhere.
-        how: `cls` and `first`, the first state; `ends`, the sum of the first and the last valid one (CLS2 in the
-            released code); `mean` or `max` over the valid states.
+        how: `cls` and `first`, the first state; `ends`, the sum of the first and the last valid one; `mean`
+            or `max` over the valid states.
 
     Returns:
         (batch, channels).

@@ -66,7 +66,7 @@ class Task(LightningModule, ABC):
         self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
         self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
         if hyperparameters.get("activation", "") is None:
-            hyperparameters["activation"] = "relu" if self.encoder_config.compat == "official" else "normed_gelu"
+            hyperparameters["activation"] = self.encoder_config.conventions.activation
         # Plain data only, so that checkpoints load with weights_only=True and rebuild this module anywhere.
         self.save_hyperparameters(
             {

@@ -16,8 +16,8 @@ class SequenceClassification(Task):
         optimizer: AdamW and its schedule.
         pooling: What the classifier reads: the CLS token (which only `cls` adds), the first state, the sum of the
             first and the last valid one, the mean or the maximum over the valid positions.
-        activation: Of the head's hidden layer, normed_gelu or relu. If None, normed_gelu; relu with
-            `encoder.compat: official`.
+        activation: Of the head's hidden layer, normed_gelu or relu; None: relu with `encoder.compat: official`,
+            otherwise normed_gelu.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.
         max_length: Longest sequence; linked to the data.

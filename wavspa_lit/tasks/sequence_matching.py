@@ -17,8 +17,8 @@ class SequenceMatching(Task):
         pooling: What is read of each sequence: the CLS token (which only `cls` adds), the first state, the sum of
             the first and the last valid one, the mean or the maximum over the valid positions.
         interaction: concat: both pooled states; nli: also their product and difference.
-        activation: Of the head's hidden layers, normed_gelu or relu. If None, normed_gelu; relu with
-            `encoder.compat: official`.
+        activation: Of the head's hidden layers, normed_gelu or relu; None: relu with `encoder.compat: official`,
+            otherwise normed_gelu.
         vocab_size: Number of token ids; linked to the data.
         num_classes: Number of classes; linked to the data.
         max_length: Longest sequence; linked to the data.
@@ -55,7 +55,7 @@ class SequenceMatching(Task):
             pooling,
             interaction,
             self.hparams["activation"],
-            second_layer=config.compat == "official",
+            second_layer=config.conventions.second_layer,
         )
 
     def forward(self, batch: Batch) -> Tensor:

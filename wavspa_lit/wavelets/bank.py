@@ -2,23 +2,12 @@
 
 from abc import ABC, abstractmethod
 from difflib import get_close_matches
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import pywt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
-
-from wavspa_lit.choices import check
-
-Compat = Literal["none", "official"]
-"""`official` reproduces what the released code computes where that differs from what it means to compute."""
-
-
-def known_compat(compat: Compat) -> Compat:
-    """The argument, or a ValueError if it is no `Compat`."""
-    check("compat", compat, get_args(Compat))
-    return compat
 
 
 class Filters(NamedTuple):
@@ -57,23 +46,18 @@ def spread(filters: Tensor, channels: int) -> Tensor:
     return filters if filters.shape[1] == channels else filters.repeat_interleave(channels // filters.shape[1], 1)
 
 
-def quadrature(dec_lo: Tensor, rec_lo: Tensor | None = None, compat: Compat = "none") -> Filters:
+def quadrature(dec_lo: Tensor, rec_lo: Tensor | None = None) -> Filters:
     """The bank of two low-passes, whose high-passes cancel the aliases: dec_hi[k] = -(-1)^k rec_lo[k], rec_hi likewise.
 
     Args:
         dec_lo: (taps,) or (taps, channels), the analysis low-pass.
         rec_lo: The synthesis low-pass; None: the reversed dec_lo, which makes the bank orthogonal if dec_lo is.
-        compat: With `official` the low-pass of channel c is that of channel C - 1 - c while its high-pass follows from
-            its own filter: the released code reverses the channels with the taps. Such a bank does not reconstruct.
     """
     signs = torch.ones(dec_lo.shape[0], dtype=dec_lo.dtype, device=dec_lo.device)
     signs[::2] = -1
     signs = signs.view(-1, *[1] * (dec_lo.dim() - 1))
     rec_lo = dec_lo.flip(0) if rec_lo is None else rec_lo
-    dec_hi, rec_hi = signs * rec_lo, -signs * dec_lo
-    if compat == "official" and dec_lo.dim() == 2:
-        dec_lo, rec_lo = dec_lo.flip(1), rec_lo.flip(1)
-    return Filters(dec_lo, dec_hi, rec_lo, rec_hi)
+    return Filters(dec_lo, signs * rec_lo, rec_lo, -signs * dec_lo)
 
 
 def find_wavelet(name: str) -> pywt.Wavelet:
@@ -194,7 +178,6 @@ class AdaptiveBank(FilterBank):
     Args:
         dec_lo: (taps,) or (taps, groups), the analysis low-pass at the start.
         rec_lo: The synthesis low-pass at the start, which then trains on its own; None: the reversed dec_lo, always.
-        compat: See `quadrature`.
         dtype: As for `FixedBank`.
     """
 
@@ -203,11 +186,9 @@ class AdaptiveBank(FilterBank):
         dec_lo: Tensor,
         rec_lo: Tensor | None = None,
         *,
-        compat: Compat = "none",
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.compat = known_compat(compat)
         self.dec_lo = parameter(dec_lo, dtype)
         self.rec_lo = None if rec_lo is None else parameter(rec_lo, dtype)
 
@@ -218,7 +199,6 @@ class AdaptiveBank(FilterBank):
         channels: int | None = None,
         *,
         tied: bool = True,
-        compat: Compat = "none",
         dtype: torch.dtype | None = None,
     ) -> "AdaptiveBank":
         """Starts at a pywt wavelet, with filters of their own for each of `channels`.
@@ -226,13 +206,13 @@ class AdaptiveBank(FilterBank):
         `tied` filters need an orthogonal wavelet; a synthesis of its own may start at a biorthogonal one.
         """
         if tied:
-            return cls(_repeat(orthogonal_low_pass(name), channels), compat=compat, dtype=dtype)
+            return cls(_repeat(orthogonal_low_pass(name), channels), dtype=dtype)
         filters = wavelet_filters(find_wavelet(name))
-        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), compat=compat, dtype=dtype)
+        return cls(_repeat(filters.dec_lo, channels), _repeat(filters.rec_lo, channels), dtype=dtype)
 
     def filters(self) -> Filters:
         """See `FilterBank.filters`."""
-        return quadrature(self.dec_lo, self.rec_lo, self.compat)
+        return quadrature(self.dec_lo, self.rec_lo)
 
 
 def parameter(value: Tensor, dtype: torch.dtype | None) -> nn.Parameter:

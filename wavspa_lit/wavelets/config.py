@@ -7,7 +7,7 @@ from typing import Literal
 from torch import nn
 
 from wavspa_lit.choices import build, check_fields, find_class, settings_of, warn_unread
-from wavspa_lit.wavelets.bank import AdaptiveBank, Compat, FilterBank, FixedBank, find_wavelet, orthogonal_low_pass
+from wavspa_lit.wavelets.bank import AdaptiveBank, FilterBank, FixedBank, find_wavelet, orthogonal_low_pass
 from wavspa_lit.wavelets.boundary import Mode
 from wavspa_lit.wavelets.lifting import AdaptiveLifting, Lifting, LiftingScheme
 from wavspa_lit.wavelets.orthogonal import OrthogonalBank
@@ -19,7 +19,16 @@ WAVELETS: dict[str, type[nn.Module]] = {
     "lifting": LiftingScheme,
     "adaptive_lifting": AdaptiveLifting,
 }
+OFFICIAL: dict[str, str] = {
+    "adaptive": "wavspa_lit.official.OfficialAdaptiveBank",
+    "orthogonal": "wavspa_lit.official.OfficialOrthogonalBank",
+    "lifting": "wavspa_lit.official.OfficialLiftingScheme",
+    "adaptive_lifting": "wavspa_lit.official.OfficialAdaptiveLifting",
+}
+"""Import paths of the filters that `compat: official` takes instead."""
+
 Sharing = Literal["channel", "head", "all"]
+Compat = Literal["none", "official"]
 
 
 @dataclass
@@ -51,7 +60,7 @@ class WaveletConfig:
     packets: bool = False
     """Decompose the details as well: 2 ** level bands of equal width."""
     compat: Compat = "none"
-    """official: compute what the released code computes, which reverses the channels of the low-pass."""
+    """official: filters of the released code, which reverses the channels of the low-pass (wavspa_lit.official)."""
 
     def __post_init__(self) -> None:
         check_fields(self, "wavelet")
@@ -69,6 +78,8 @@ class WaveletConfig:
         """The settings that filters of this kind do not read."""
         kind = wavelet_class(self.kind)
         read = settings_of(constructor(kind)) | ({"mode"} if issubclass(kind, FilterBank) else set())
+        if self.kind in OFFICIAL:
+            read |= {"compat"}
         if "channels" in read:
             read |= {"sharing", "per_level"}
         if issubclass(kind, FilterBank) and not issubclass(kind, FixedBank | OrthogonalBank):
@@ -76,9 +87,10 @@ class WaveletConfig:
         return {field.name for field in fields(self)} - read - {"kind", "level", "packets"}
 
 
-def wavelet_class(kind: str) -> type[nn.Module]:
+def wavelet_class(kind: str, compat: Compat = "none") -> type[nn.Module]:
     """The class of the filters of that kind, or of that import path; ValueError if there is none."""
-    return find_class("wavelet.kind", kind, WAVELETS, FilterBank | Lifting)
+    path = OFFICIAL.get(kind, kind) if compat == "official" else kind
+    return find_class("wavelet.kind", path, WAVELETS, FilterBank | Lifting)
 
 
 def constructor(kind: type[nn.Module]) -> Callable[..., nn.Module]:
@@ -100,7 +112,7 @@ def build_wavelet(config: WaveletConfig, channels: int, heads: int = 1) -> nn.Mo
         raise ValueError(
             f"{channels} channels cannot be shared among {heads} heads; use wavelet.sharing channel or all"
         )
-    make = constructor(wavelet_class(config.kind))
+    make = constructor(wavelet_class(config.kind, config.compat))
     settings = {**vars(config), "channels": groups}
     if config.per_level and "channels" in settings_of(make):
         return nn.ModuleList(build(make, **settings) for _ in range(config.level))

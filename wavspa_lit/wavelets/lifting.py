@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
 from wavspa_lit.wavelets.backends.torch import correlate
-from wavspa_lit.wavelets.bank import Compat, find_wavelet, known_compat, spread
+from wavspa_lit.wavelets.bank import find_wavelet, spread
 from wavspa_lit.wavelets.boundary import extend, inside
 
 
@@ -16,6 +16,9 @@ class Lifting(nn.Module, ABC):
 
     Odd lengths are continued by a zero, which is dropped again: the inverse is exact at every length.
     """
+
+    lengthens_details = False
+    """Whether `waverec` lengthens a detail to the length of its approximation, instead of shortening that."""
 
     @abstractmethod
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
@@ -46,15 +49,7 @@ class Lifting(nn.Module, ABC):
 
 
 class LiftingScheme(Lifting):
-    """The LeGall 5/3 wavelet, unnormalised and periodic: each odd sample predicted by the mean of its neighbours.
-
-    Args:
-        compat: With `official`, `waverec` fails to invert odd lengths in the way the released code fails.
-    """
-
-    def __init__(self, *, compat: Compat = "none") -> None:
-        super().__init__()
-        self.compat = known_compat(compat)
+    """The LeGall 5/3 wavelet, unnormalised and periodic: each odd sample predicted by the mean of its neighbours."""
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.predict`."""
@@ -74,13 +69,10 @@ class AdaptiveLifting(Lifting):
         taps: Length of both filters.
         channels: Channels, or groups of channels, with filters of their own; None: one filter for all.
         std: Standard deviation of the filters at the start.
-        compat: With `official`, filters longer than the signal are cut to its (padded) length, as in the released code;
-            otherwise they wrap around.
     """
 
-    def __init__(self, taps: int, channels: int | None = None, *, std: float = 0.02, compat: Compat = "none") -> None:
+    def __init__(self, taps: int, channels: int | None = None, *, std: float = 0.02) -> None:
         super().__init__()
-        self.compat = known_compat(compat)
         if taps < 1:
             raise ValueError(f"lifting filters need at least 1 tap, got {taps}")
         shape = (taps,) if channels is None else (taps, channels)
@@ -88,20 +80,21 @@ class AdaptiveLifting(Lifting):
         self.updater = nn.Parameter(torch.randn(shape) * std)
 
     @classmethod
-    def from_wavelet(cls, name: str, channels: int | None = None, *, compat: Compat = "none") -> "AdaptiveLifting":
+    def from_wavelet(cls, name: str, channels: int | None = None) -> "AdaptiveLifting":
         """As many taps as a pywt wavelet has."""
-        return cls(find_wavelet(name).dec_len, channels, compat=compat)
+        return cls(find_wavelet(name).dec_len, channels)
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.predict`."""
-        return silu(_correlate(even, self._taps(self.predictor, even), ends)) / 2
+        return silu(_correlate(even, self.taps_for(self.predictor, even), ends)) / 2
 
     def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
         """See `Lifting.update`."""
-        return silu(_correlate(detail, self._taps(self.updater, detail), ends)) / 4
+        return silu(_correlate(detail, self.taps_for(self.updater, detail), ends)) / 4
 
-    def _taps(self, filters: Tensor, x: Tensor) -> Tensor:
-        return filters[: x.shape[1]] if self.compat == "official" else filters
+    def taps_for(self, filters: Tensor, x: Tensor) -> Tensor:
+        """The filters (taps,) or (taps, groups) for x (batch, length, channels); long ones wrap around it."""
+        return filters
 
 
 def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:

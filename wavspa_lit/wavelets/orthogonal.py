@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.wavelets.bank import (
-    Compat,
     FilterBank,
     Filters,
-    known_compat,
     orthogonal_low_pass,
     parameter,
     quadrature,
@@ -63,7 +61,6 @@ class OrthogonalBank(FilterBank):
     Args:
         angles: (stages,) or (stages, channels), the lattice angles at the start.
         low_pass: Keep Σθ = π/4, so that the low-pass stays one; the last angle then follows from the others.
-        compat: See `quadrature`.
         dtype: Of the angles; None: PyTorch's default.
     """
 
@@ -72,11 +69,9 @@ class OrthogonalBank(FilterBank):
         angles: Tensor,
         *,
         low_pass: bool = False,
-        compat: Compat = "none",
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.compat = known_compat(compat)
         self.low_pass = low_pass
         self.angles = parameter(angles[:-1] if low_pass else angles, dtype)
 
@@ -88,7 +83,6 @@ class OrthogonalBank(FilterBank):
         *,
         low_pass: bool = False,
         random_angles: bool = False,
-        compat: Compat = "none",
         dtype: torch.dtype | None = None,
     ) -> "OrthogonalBank":
         """Starts at an orthogonal pywt wavelet, with angles of their own for each of `channels`.
@@ -97,7 +91,7 @@ class OrthogonalBank(FilterBank):
         """
         angles = lattice_angles(orthogonal_low_pass(name))
         angles = angles if channels is None else angles[:, None].repeat(1, channels)
-        bank = cls(angles, low_pass=low_pass, compat=compat, dtype=dtype)
+        bank = cls(angles, low_pass=low_pass, dtype=dtype)
         if random_angles:
             nn.init.uniform_(bank.angles, 0.0, 2 * math.pi)
         return bank
@@ -107,4 +101,4 @@ class OrthogonalBank(FilterBank):
         angles: Tensor = self.angles
         if self.low_pass:
             angles = torch.cat((angles, math.pi / 4 - angles.sum(0, keepdim=True)))
-        return quadrature(lattice_filter(angles), compat=self.compat)
+        return quadrature(lattice_filter(angles))

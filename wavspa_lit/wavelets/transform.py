@@ -14,7 +14,7 @@ from wavspa_lit.wavelets.backends import Backend
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
-from wavspa_lit.wavelets.lifting import Lifting, LiftingScheme
+from wavspa_lit.wavelets.lifting import Lifting
 
 
 def wavedec(
@@ -107,8 +107,7 @@ def waverec(
                 f"detail of level {depth + 1} has {detail.shape[1]} coefficients, but length={length} and "
                 f"mode={mode!r} give {expected}; pass the length and mode of the analysis"
             )
-        if isinstance(steps[depth], LiftingScheme) and steps[depth].compat == "official":
-            # The released code lengthens the detail where one should shorten the approximation.
+        if getattr(steps[depth], "lengthens_details", False):
             detail, totals[depth] = pad(detail, (0, 0, 0, signal.shape[1] - detail.shape[1])), None
         if signal.shape[::2] != detail.shape[::2] or not 0 <= signal.shape[1] - detail.shape[1] <= 1:
             shapes = f"{tuple(signal.shape)} and {tuple(detail.shape)}"

@@ -1,6 +1,6 @@
-"""Parameters of the released JAX code, under our names.
+"""Converts parameters of the released JAX code.
 
-    python -m wavspa_lit.compat params.npz official.ckpt
+    python -m wavspa_lit.official.convert params.npz official.ckpt
 
 turns an .npz of flattened Flax parameters, `encoderblock_0/SelfAttention_0/query/kernel` and so on, into a checkpoint
 for `wavspa fit --init_from official.ckpt --model.encoder.compat official`.

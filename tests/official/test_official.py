@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from wavspa_lit.attention import AttentionConfig
-from wavspa_lit.compat import convert, convert_block
 from wavspa_lit.nn import EncoderConfig
-from wavspa_lit.nn.official import OfficialBlock
+from wavspa_lit.official import OfficialBlock
+from wavspa_lit.official.convert import convert, convert_block
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks import SequenceClassification, SequenceMatching, TokenReasoning
-from wavspa_lit.wavelets import FilterBank, WaveletConfig
+from wavspa_lit.wavelets import WaveletConfig, build_wavelet
 
 GOLDENS = Path(__file__).parent / "goldens"
 KINDS = {"ortho": "orthogonal", "lift": "lifting", "adalift": "adaptive_lifting"}
@@ -68,7 +68,8 @@ def load_known(module, tensors):
 @pytest.mark.parametrize("file", sorted(GOLDENS.glob("block_*.npz")), ids=lambda file: file.stem)
 def test_blocks_compute_what_the_released_ones_compute(file):
     golden, config = load(file)
-    block = OfficialBlock(description(config, config["C"], config["heads"]), max_length=96)
+    encoder = description(config, config["C"], config["heads"])
+    block = OfficialBlock(encoder, max_length=96)
     load_known(block, convert_block(inside(golden, "param/")))
     x = torch.tensor(golden["input"], requires_grad=True)
     mask = torch.tensor(golden["padding_mask"])[..., 0]
@@ -81,8 +82,9 @@ def test_blocks_compute_what_the_released_ones_compute(file):
         for name, parameter in block.named_parameters():
             assert error(parameter.grad, gradients[name].numpy()) < 1e-4, name
     if "fix_output" in golden:
-        assert isinstance(block.space.bank, FilterBank)
-        block.space.bank.compat = "none"
+        meant = build_wavelet(encoder.wavelet, encoder.dim)
+        meant.load_state_dict(block.space.bank.state_dict())
+        block.space.bank = meant
         assert error(block(x, mask), golden["fix_output"]) < 1e-4
 
 
@@ -225,9 +227,9 @@ def test_padding_in_front_hides_the_cls_token():
 def test_the_command_writes_a_checkpoint_for_a_warm_start(tmp_path):
     golden, config = load(GOLDENS / "encoder_db2_lev1_CLS.npz")
     numpy.savez(tmp_path / "params.npz", **inside(golden, "param/"))
-    command = [sys.executable, "-m", "wavspa_lit.compat", str(tmp_path / "params.npz"), str(tmp_path / "official.ckpt")]
-    subprocess.run(command, check=True)
-    weights = torch.load(tmp_path / "official.ckpt", weights_only=True)["state_dict"]
+    source, target = tmp_path / "params.npz", tmp_path / "official.ckpt"
+    subprocess.run([sys.executable, "-m", "wavspa_lit.official.convert", source, target], check=True)
+    weights = torch.load(target, weights_only=True)["state_dict"]
     assert weights.keys() == dict(task_of(config).named_parameters()).keys()
 
 

@@ -1,4 +1,4 @@
-"""The block of the released WavSpA code, for rebuilding published settings."""
+"""The block of the released code, and what its encoders and heads are like besides."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from wavspa_lit.attention import build_attention
 from wavspa_lit.nn.bands import SeparateBands
+from wavspa_lit.nn.block import Conventions
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.layer import SpaceAttention
 
 
 def official(config: EncoderConfig) -> EncoderConfig:
-    """The description with the released code's boundary rule, filter derivation and projection biases."""
+    """The config with the released code's boundary rule, filter derivation and projection biases."""
     released: dict[str, Any] = dict.fromkeys({"mode", "compat"} - config.wavelet.unread(), "official")
     return replace(
         config,
@@ -59,3 +60,26 @@ class OfficialBlock(SpaceAttention):
             x = torch.where(mask[..., None], x, 0.0)
         x = x + super().forward(self.attention_norm(x), None, position)
         return x + self.mlp(self.dropout(x))
+
+
+class OfficialConventions(Conventions):
+    """See `Conventions`; an encoder of `OfficialBlock`s."""
+
+    block = OfficialBlock
+    norm_eps = 1e-6
+    exact_padding = False
+    activation = "relu"
+    second_layer = True
+
+    @staticmethod
+    def check(config: EncoderConfig) -> None:
+        """See `Conventions.check`."""
+        if config.space != "wavelet" or config.bands != "separate" or not config.synthesis:
+            raise ValueError(
+                "compat official rebuilds the released block, which is for space wavelet with attention for each band, "
+                "and transforms back; leave compat none"
+            )
+        if config.copy_gate:
+            raise ValueError(
+                "compat official rebuilds the released block, which has no copy_gate; leave one of them out"
+            )

@@ -192,7 +192,7 @@ def _shape(channels: int, taps: int) -> tuple[int, int]:
 
 def _unroll(kernel: str, taps: int) -> int:
     """Coefficients that a program computes between two rounds of loads: more hide more of the memory's latency."""
-    if taps > CHUNK:
+    if taps > CHUNK or (kernel == "gradient" and taps > SHORT):
         return 4
     return 16 if kernel == "down" and taps <= SHORT else 8
 
@@ -228,11 +228,13 @@ def _launch(
     programs = batch * tiles * -(-channels // block)
     device: Any = arguments[0].device
     masked = arguments[5] is not None
-    unused = (arguments[0],) * (0 if masked else 2)  # pointers that are not read
-    arguments = arguments if masked else (*arguments[:5], *unused, *arguments[7:])
-    constants = (*sizes, getattr(kernels, rule.upper()).value, masked, block, _unroll(name, taps))
+    if not masked:  # It is not read. Without it, rows without masks would need a kernel of their own.
+        unused = arguments[0].new_empty(1, dtype=torch.int64)
+        arguments = (*arguments[:5], unused, unused, *arguments[7:])
+    choices = (getattr(kernels, rule.upper()).value, (kernels.MASKED if masked else kernels.UNMASKED).value)
+    constants = (*sizes, block, block // (32 * warps), _unroll(name, taps))
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        kernel[(programs,)](*arguments, *strides, tiles, rows, *constants, num_warps=warps)
+        kernel[(programs,)](*arguments, *strides, tiles, rows, *choices, *constants, num_warps=warps)
 
 
 @down.register_fake

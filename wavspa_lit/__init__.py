@@ -13,13 +13,31 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
-    from wavspa_lit.tasks import MaskedPretraining, SequenceClassification, SequenceMatching, TokenReasoning, load
+    from wavspa_lit.tasks import (
+        MaskedPretraining,
+        MultilabelClassification,
+        SequenceClassification,
+        SequenceMatching,
+        SequenceRegression,
+        TokenClassification,
+        TokenReasoning,
+        load,
+    )
     from wavspa_lit.training import build_trainer
     from wavspa_lit.wavelets import WaveletConfig, wavedec, waverec
 
 _HOMES = {
     "nn": ("Encoder", "EncoderConfig", "WaveletAttention"),
-    "tasks": ("MaskedPretraining", "SequenceClassification", "SequenceMatching", "TokenReasoning", "load"),
+    "tasks": (
+        "MaskedPretraining",
+        "MultilabelClassification",
+        "SequenceClassification",
+        "SequenceMatching",
+        "SequenceRegression",
+        "TokenClassification",
+        "TokenReasoning",
+        "load",
+    ),
     "training": ("build_trainer",),
     "wavelets": ("WaveletConfig", "wavedec", "waverec"),
 }
@@ -28,8 +46,11 @@ __all__ = [
     "Encoder",
     "EncoderConfig",
     "MaskedPretraining",
+    "MultilabelClassification",
     "SequenceClassification",
     "SequenceMatching",
+    "SequenceRegression",
+    "TokenClassification",
     "TokenReasoning",
     "WaveletAttention",
     "WaveletConfig",

@@ -30,6 +30,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from wavspa_lit.reporting.runs import headline
+
 KEYS = {"configs", "models", "settings", "seeds", "flags"}
 
 
@@ -159,8 +161,8 @@ def _run_one(training: Training, gpu: str | None) -> bool:
                 print(f"{training.run}: failed, see {log}: {' '.join(last)}", flush=True)
                 return False
     results = json.loads((training.run / "results.json").read_text())[training.evaluate]
-    accuracy = results.get("test/acc", results.get("val/acc"))
-    print(f"{training.run}: done" + ("" if accuracy is None else f", accuracy {100 * accuracy:.1f} %"), flush=True)
+    reached = headline(results, "test") or headline(results, "val")
+    print(f"{training.run}: done" + (f", {reached}" if reached else ""), flush=True)
     return True
 
 

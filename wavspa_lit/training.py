@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import Logger
 
 from wavspa_lit.callbacks import (
     AtomicCheckpointIO,
+    ConfusionPicture,
     ExtrapolationCurve,
     FrontPage,
     GradientNorm,
@@ -21,6 +22,7 @@ from wavspa_lit.callbacks import (
     Preemption,
     Results,
     ResumedState,
+    ScoreMonitor,
     StepSeeds,
     Throughput,
     WaveletMonitor,
@@ -31,7 +33,7 @@ from wavspa_lit.private import keep_gradients_in_buckets
 
 _NAMES = {"enable_version_counter": False, "auto_insert_metric_name": False}
 BEST = {"filename": "best", "monitor": "val/acc", "mode": "max", **_NAMES}
-"""Options of the checkpoint that keeps the best validated weights."""
+"""Options of the checkpoint that keeps the best validated weights; without accuracy another score, see ScoreMonitor."""
 LAST = {"filename": "last", "save_on_exception": True, **_NAMES}
 """Options of the checkpoint that a training continues from."""
 
@@ -77,8 +79,19 @@ def build_trainer(
         logger = Board(folder, name="", version="", default_hp_metric=False)
     others = as_list(callbacks)
     ours: list[Callback] = [] if logger is False else [LearningRateMonitor(logging_interval="step")]
-    ours += [StepSeeds(), Preemption(), NaNGuard(), GradientNorm(), Health(), Throughput(), Results(), ResumedState()]
-    ours += [FrontPage(), WaveletMonitor(), ExtrapolationCurve(), PredictionTable(output)]
+    ours += [
+        ScoreMonitor(),
+        StepSeeds(),
+        Preemption(),
+        NaNGuard(),
+        GradientNorm(),
+        Health(),
+        Throughput(),
+        Results(),
+        ResumedState(),
+    ]
+    ours += [FrontPage(), WaveletMonitor(), ExtrapolationCurve(), ConfusionPicture()]
+    ours += [PredictionTable(output)]
     own_bar = any(isinstance(callback, ProgressBar) for callback in others)
     if options.get("enable_progress_bar") is not False and not own_bar:
         # To show the loss, the bar waits for the GPU, which then runs out of work. So it is shown every tenth step.

@@ -2,6 +2,7 @@
 
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
+from wavspa_lit.callbacks.confusion import ConfusionPicture
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
 from wavspa_lit.callbacks.front_page import FrontPage
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
@@ -12,12 +13,14 @@ from wavspa_lit.callbacks.preemption import Preemption
 from wavspa_lit.callbacks.results import Results
 from wavspa_lit.callbacks.resumed import ResumedState
 from wavspa_lit.callbacks.saved_config import SaveRunConfig
+from wavspa_lit.callbacks.scoring import ScoreMonitor
 from wavspa_lit.callbacks.seeds import StepSeeds
 from wavspa_lit.callbacks.wavelets import WaveletMonitor
 
 __all__ = [
     "EMA",
     "AtomicCheckpointIO",
+    "ConfusionPicture",
     "ExtrapolationCurve",
     "FrontPage",
     "GradientNorm",
@@ -29,6 +32,7 @@ __all__ = [
     "Results",
     "ResumedState",
     "SaveRunConfig",
+    "ScoreMonitor",
     "StepSeeds",
     "StopEarly",
     "Throughput",

@@ -1,5 +1,6 @@
 """What a run is: its settings, model, command and versions, and the order in which its curves are read."""
 
+import math
 import platform
 import shlex
 import subprocess
@@ -26,12 +27,12 @@ from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.describe import describe
 from wavspa_lit.reporting.settings import changed
 
-METRICS = ("val/acc_best", "val/acc", "val/loss", "test/acc")
-"""Columns of the tab HParams beside the settings."""
+METRICS = ("val/{}_best", "val/{}", "val/loss", "test/{}")
+"""Columns of the tab HParams beside the settings; `{}` is the score of the task, `acc` for most."""
 
 
 class FrontPage(Callback):
-    """Tells loggers what is trained, and keeps the curve `val/acc_best`.
+    """Tells loggers what is trained, and keeps the curve `val/acc_best`, or that of another score of the task.
 
     TensorBoard gets the settings that differ from the defaults beside the best metrics (HParams); config, model,
     command, versions and git revision (Text); and charts in the order in which one reads them (Custom Scalars). Other
@@ -39,10 +40,10 @@ class FrontPage(Callback):
     """
 
     def __init__(self) -> None:
-        self._best = 0.0
+        self._best = -math.inf
 
     def state_dict(self) -> dict[str, float]:
-        """The best accuracy so far."""
+        """The best score so far."""
         return {"best": self._best}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
@@ -64,9 +65,10 @@ class FrontPage(Callback):
             if not isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(settings)
                 continue
-            for summary in hparams(settings, {tag_in(logger, name): 0.0 for name in METRICS}):
+            names = [name.format(score_of(pl_module)) for name in METRICS]
+            for summary in hparams(settings, {tag_in(logger, name): 0.0 for name in names}):
                 logger.experiment.file_writer.add_summary(summary)
-            logger.experiment.add_custom_scalars(layout(pl_module.hparams))
+            logger.experiment.add_custom_scalars(layout(pl_module.hparams, score_of(pl_module)))
             pages = {"1_run": origin(), "3_config": text}
             if trainer.global_step == 0 and not is_sharded(trainer):  # FSDP cuts the parameters up
                 with suppress(TypeError):  # an embedding of the user's own, whose inputs are not known
@@ -75,12 +77,18 @@ class FrontPage(Callback):
                 logger.experiment.add_text(name, f"```\n{page}\n```", trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the best accuracy of the validations so far."""
-        accuracy = trainer.callback_metrics.get("val/acc")
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and accuracy is not None:
-            self._best = max(self._best, float(accuracy))
-            if trainer.is_global_zero:
-                log_numbers(trainer, {"val/acc_best": self._best}, logged_step(trainer), {})
+        """Logs the best score of the validations so far."""
+        name = f"val/{score_of(pl_module)}"
+        score = trainer.callback_metrics.get(name)
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and score is not None:
+            self._best = max(self._best, float(score))
+            if trainer.is_global_zero and math.isfinite(self._best):
+                log_numbers(trainer, {f"{name}_best": self._best}, logged_step(trainer), {})
+
+
+def score_of(module: LightningModule) -> str:
+    """The metric by which the best weights of a task are chosen."""
+    return getattr(module, "score", "acc")
 
 
 def origin() -> str:
@@ -104,14 +112,23 @@ def git_revision() -> str:
     return ""
 
 
-def layout(hparams: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
-    """The charts of the tab Custom Scalars for a task: what is learned, how, what the blocks do, and how fast."""
+def layout(hparams: Mapping[str, Any], score: str = "acc") -> dict[str, dict[str, list[Any]]]:
+    """The charts of the tab Custom Scalars for a task: what is learned, how, what the blocks do, and how fast.
+
+    Args:
+        hparams: Those of the task.
+        score: Its score, see `Task.score`.
+    """
 
     def chart(*patterns: str) -> list[Any]:
         return ["Multiline", [rf"(\d_)?{pattern}$" for pattern in patterns]]  # with and without numbers of groups
 
     encoder, groups = hparams["encoder"], len(hparams.get("group_values", ()))
     accuracy = {"beside chance": chart("train/acc", "val/acc", "val/chance", "test/acc")}
+    if score == "r2":  # numbers are right or wrong by degrees
+        accuracy = {"R²": chart("val/r2", "test/r2"), "mean absolute error": chart("train/mae", "val/mae", "test/mae")}
+    elif score != "acc" or hparams.get("imbalance_metrics"):
+        accuracy["classes count alike"] = chart("val/(f1|map|auroc)", "test/(f1|map|auroc)")
     if groups:
         accuracy["trained and extrapolated"] = chart("(val|test)/acc_trained", "(val|test)/acc_extrapolated")
     if 0 < groups <= FEW:
@@ -125,7 +142,7 @@ def layout(hparams: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
         if encoder["attention"]["kind"] == "softmax":
             blocks[f"entropy of attention, layer {layer}"] = chart(f"[a-z]+_entropy/layer_{layer}_.*")
     charts = {
-        "Accuracy": accuracy,
+        "Errors" if score == "r2" else "Accuracy": accuracy,
         "Loss": {"loss": chart("train/loss", "val/loss", "test/loss")},
         "Training": {"learning rates": chart("train/lr.*"), "gradient norm": chart("train/gradient_norm")},
         "Blocks": blocks,

@@ -81,10 +81,10 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Counts, and logs now and then."""
-        mask, tokens = batch.get("mask"), batch["tokens"]
-        self._sequences += len(tokens)
+        mask, inputs = batch.get("mask"), batch["tokens"] if "tokens" in batch else batch["features"][..., 0]
+        self._sequences += len(inputs)
         # A sum is not read yet: that would wait for the GPU.
-        count = torch.tensor(tokens.numel()) if mask is None else mask.sum()
+        count = torch.tensor(inputs.numel()) if mask is None else mask.sum()
         self._tokens = self._tokens.to(count.device) + count
         accumulating = trainer.global_step == self._step
         self._step = trainer.global_step

@@ -23,6 +23,10 @@ class PredictionTable(BasePredictionWriter):
     class; `class`, its name, if the data module has names; `probability`, that of this class; and
     `probability_{class}` for each class, by name or by number.
 
+    If any number of classes may hold, there are `label_{class}` and `prediction_{class}`, 0 or 1, and
+    `probability_{class}` for each class. Of several numbers there are `label_{name}` and `prediction_{name}`; of one
+    number `label` and `prediction`.
+
     Args:
         output: A .csv or .parquet file; default: `predictions.csv` in the run directory. Parquet needs pyarrow.
     """
@@ -76,18 +80,47 @@ def answers(
     ways = max(1, sequences // len(names)) if names else 1  # pairs count as two sequences in pretraining
     start = 0
     for batch in predictions:
+        one_class = "probability" in batch
         labels = batch["label"].cpu()
-        for index in (labels != IGNORED).nonzero().tolist():
+        asked = (
+            labels != IGNORED if one_class else (labels >= 0 if "probabilities" in batch else ~labels.isnan()).any(-1)
+        )
+        if names is not None and not one_class and labels.dim() == 2:
+            asked[:] = True  # a user's own example need not have labels
+        for index in asked.nonzero().tolist():
             where, sequence = tuple(index), start + index[0]
             row: Row = {"sequence": sequence} if names is None else {"name": names[sequence // ways]}
             if names is None or len(where) > 1:
-                row |= {"position": where[1] if len(where) > 1 else None, "label": int(labels[where])}
-            row["prediction"] = int(batch["prediction"][where])
-            if classes and "probabilities" in batch:  # pretraining predicts tokens, not classes
-                row["class"] = classes[row["prediction"]]
-            row["probability"] = round(float(batch["probability"][where]), 6)
-            if "probabilities" in batch:
-                each = enumerate(batch["probabilities"][where].tolist())
-                row |= {f"probability_{classes[n] if classes else n}": round(value, 6) for n, value in each}
-            yield row
+                row["position"] = where[1] if len(where) > 1 else None
+            scored = names is None or len(where) > 1
+            yield row | (_class if one_class else _values)(batch, where, classes, scored)
         start += len(labels)
+
+
+def _class(batch: Mapping[str, Tensor], where: tuple[int, ...], classes: Sequence[str], scored: bool) -> Row:
+    """The columns of a label that is one class."""
+    row: Row = {"label": int(batch["label"][where])} if scored else {}
+    row["prediction"] = int(batch["prediction"][where])
+    if classes and "probabilities" in batch:  # pretraining predicts tokens, not classes
+        row["class"] = classes[row["prediction"]]
+    row["probability"] = round(float(batch["probability"][where]), 6)
+    if "probabilities" in batch:
+        each = enumerate(batch["probabilities"][where].tolist())
+        row |= {f"probability_{classes[n] if classes else n}": round(value, 6) for n, value in each}
+    return row
+
+
+def _values(batch: Mapping[str, Tensor], where: tuple[int, ...], classes: Sequence[str], scored: bool) -> Row:
+    """The columns of a label that is several numbers, or says of several classes whether they hold; NaN is empty."""
+    row: Row = {}
+    kinds = [*(["label"] if scored else []), "prediction", *(["probabilities"] if "probabilities" in batch else [])]
+    for kind in kinds:
+        values = batch[kind][where].tolist()
+        names = classes if len(classes) == len(values) else range(len(values))
+        for name, value in zip(names, values, strict=True):
+            column = "probability" if kind == "probabilities" else kind
+            shown = round(value, 6) if kind == "probabilities" else float(f"{value:.7g}")
+            if "probabilities" in batch and kind != "probabilities":
+                shown = int(value) if value >= 0 else None
+            row[column if len(values) == 1 else f"{column}_{name}"] = None if value != value else shown
+    return row

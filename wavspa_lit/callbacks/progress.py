@@ -38,8 +38,8 @@ class Bar(TQDMProgressBar):
 class Lines(ProgressBar):
     """One line whenever values are logged, and one for each validation: for logs of clusters, files and pipes.
 
-    A line has the step and their total, loss and accuracy; those of training also the steps a second since the line
-    before, validations left out, and the time that is left at the mean pace so far.
+    A line has the step and their total, loss and accuracy, or another score of the task; those of training also the
+    steps a second since the line before, validations left out, and the time that is left at the mean pace so far.
     """
 
     def __init__(self) -> None:
@@ -90,6 +90,6 @@ class Lines(ProgressBar):
         if self._shown:
             total = f" of {self._total:.0f}" if math.isfinite(self._total) else ""
             known = trainer.callback_metrics
-            names = [f"{split}/{kind}" for kind in ("loss", "acc", "chance")]
+            names = [f"{split}/{kind}" for kind in ("loss", "acc", "chance", "f1", "r2", "mae")]
             values = [f"{name} {float(known[name]):.4g}" for name in names if name in known]
             print(", ".join([f"step {trainer.global_step}{total}", *values, *facts]), flush=True)

@@ -140,7 +140,7 @@ class WaveletMonitor(Callback):
 def longest_sequence(batch: dict[str, Tensor]) -> Tensor:
     """The longest sequence of a batch without its padding, (1, length) or (1, length, channels); of pairs the first."""
     tokens, mask = batch["tokens" if "tokens" in batch else "features"], batch.get("mask")
-    if tokens.dim() == 3 and not tokens.is_floating_point():
+    if tokens.dim() == 4 or (tokens.dim() == 3 and not tokens.is_floating_point()):
         tokens, mask = tokens[:, 0], None if mask is None else mask[:, 0]
     if mask is None:
         return tokens[:1].clone()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wavspa_lit.packaged import HERE, list_configs
-from wavspa_lit.reporting.runs import read_results, run_of
+from wavspa_lit.reporting.runs import headline, read_results, run_of
 
 KINDS = ("data", "tasks", "models", "configs", "runs")
 
@@ -79,6 +79,6 @@ def _runs() -> list[str]:
         for checkpoint in sorted(Path(folder).rglob("*.ckpt")):
             run = run_of(checkpoint)
             results = read_results(run) if (run / "results.json").is_file() else {}
-            accuracy = results.get("test", {}).get("test/acc")
-            lines.append(f"{checkpoint}" + ("" if accuracy is None else f"  test accuracy {100 * accuracy:.1f} %"))
+            reached = headline(results.get("test", {}), "test")
+            lines.append(f"{checkpoint}" + (f"  test {reached}" if reached else ""))
     return lines or ["none in ./runs"]

@@ -19,6 +19,8 @@ from wavspa_lit.wavelets import AdaptiveLifting, FilterBank
 Curves = dict[str, Tensor]
 """Filters by name: for each tap or frequency the lower quartile, the median and the upper quartile, (3, points)."""
 FREQUENCIES = 64
+FEW_CLASSES = 15
+"""Classes whose shares are written into a confusion matrix; more would not be legible."""
 Pixels = numpy.ndarray
 """(height, width, 3 or 4), uint8."""
 Label = tuple[float, str]
@@ -189,6 +191,28 @@ def draw_history(steps: Sequence[int], values: Tensor, groups: Sequence[int], gr
     return heat_map(values.T.flip(0), (360, 260), title, rows, columns, limits=(0.0, 1.0))
 
 
+def draw_confusion(counts: Tensor, names: Sequence[str]) -> Pixels:
+    """Draws which classes are taken for which: the share of each row's labels that get the column's answer.
+
+    Args:
+        counts: (classes, classes), labels by answers.
+        names: Names of the classes; empty if they are numbered.
+    """
+    classes = len(counts)
+    shown = range(classes) if classes <= FEW_CLASSES else _spaced(classes)
+    labels = [((index + 0.5) / classes, str(names[index]) if names else str(index)) for index in shown]
+    rows = [
+        (place, f"{name[:20]} {int(counts[index].sum())}") for index, (place, name) in zip(shown, labels, strict=True)
+    ]
+    shares = counts.float() / counts.sum(1, keepdim=True)  # NaN, and white, where a class has no labels
+    side = min(max(60 * classes, 300), 900)
+    columns = [(place, name[:8]) for place, name in labels]
+    title = "answers (columns) to the labels of a class (rows)"
+    return heat_map(
+        shares.cpu(), (side, side // 2), title, rows, columns, limits=(0.0, 1.0), numbers=classes <= FEW_CLASSES
+    )
+
+
 def _middles(names: Sequence[str]) -> list[Label]:
     return [((index + 0.5) / len(names), name) for index, name in enumerate(names)]
 
@@ -246,6 +270,8 @@ def heat_map(
         draw.text((centre, top + height + 6), label, "black", font, anchor="ma")
     for row, column in numpy.ndindex(*image.shape) if numbers else ():
         value = float(image[row, column])
+        if value != value:
+            continue
         middle = (left + (column + 0.5) * width / image.shape[1], top + (row + 0.5) * height / image.shape[0])
         draw.text(middle, f"{value:.2f}", "white" if value < 0.6 * high else "black", font, anchor="mm")
     return numpy.asarray(canvas)

@@ -20,6 +20,8 @@ from wavspa_lit.reporting.table import render, row_of, summary
 
 Groups = Mapping[str, Sequence[Run]]
 CURVES = {"val/acc": "validation accuracy", "val/loss": "validation loss", "train/loss": "training loss"}
+INSTEAD = {"val/acc": ("val/r2", "validation R²")}
+"""The curve that takes the place of one that no run of a task has."""
 BLOCKS = ("filters", "attention", "scalogram")
 """Pictures of a run's blocks that the report shows, by the second part of their names in TensorBoard."""
 
@@ -58,7 +60,7 @@ def sections(groups: Groups, table: Sequence[Mapping[str, str]]) -> list[Section
     """The parts of the report that have something to show."""
     runs = [run for group in groups.values() for run in group]
     results = Section("Results", tables=[summary(groups), table] if table else [])
-    results.texts.append("Accuracy on the test set: mean ± standard deviation over the seeds; then each run.")
+    results.texts.append("On the test set: mean ± standard deviation over the seeds; then each run.")
     if untested := [str(run.path) for run in runs if not run.test]:
         results.notes.append(f"Not tested: {', '.join(untested)}.")
     results.notes += [f"{run.path.name}: {run.notes}." for run in runs if run.notes]
@@ -81,6 +83,8 @@ def learning(groups: Groups) -> list[Section]:
         figure = Figure(figsize=(13, 4), layout="constrained")
         drawn = False
         for axes, (shown, title) in zip(figure.subplots(1, len(CURVES)), CURVES.items(), strict=True):
+            if shown in INSTEAD and not any(curve(run.path, shown) for runs in mine.values() for run in runs):
+                shown, title = INSTEAD[shown]
             for index, (name, runs) in enumerate(mine.items()):
                 label: str | None = name
                 for points in filter(None, (curve(run.path, shown) for run in runs)):

@@ -166,3 +166,11 @@ def read_tested(run: str | Path) -> dict[str, Any]:
     if "test" not in results:
         raise ValueError(f"{path} has no test results; run: wavspa test --ckpt_path {path}/checkpoints/best.ckpt")
     return results
+
+
+def headline(results: Mapping[str, Any], split: str) -> str:
+    """What an evaluation reached, in words, such as `accuracy 93.1 %`; empty if its results do not say."""
+    for key, said in (("acc", "accuracy {:.1%}"), ("r2", "R² {:.3f}")):
+        if (value := results.get(f"{split}/{key}")) is not None:
+            return said.format(value).replace("%", " %")
+    return ""

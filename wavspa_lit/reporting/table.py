@@ -9,7 +9,23 @@ from pathlib import Path
 from wavspa_lit.reporting.collected import Run, read_run
 
 ACCURACIES = {"accuracy": "acc", "trained": "acc_trained", "extrapolated": "acc_extrapolated", "chance": "chance"}
-COLUMNS = ("run", "task", "model", "attention", "seed", *ACCURACIES, "parameters", "steps", "seconds", "date", "note")
+ACCURACIES |= {"macro F1": "f1", "AUROC": "auroc", "mAP": "map"}
+NUMBERS = {"R²": "r2", "MAE": "mae", "MSE": "mse"}
+"""Columns of regressions, by the name of the metric."""
+COLUMNS = (
+    "run",
+    "task",
+    "model",
+    "attention",
+    "seed",
+    *ACCURACIES,
+    *NUMBERS,
+    "parameters",
+    "steps",
+    "seconds",
+    "date",
+    "note",
+)
 
 
 def rows(runs: Sequence[str | Path]) -> list[dict[str, str]]:
@@ -26,6 +42,7 @@ def row_of(run: Run) -> dict[str, str]:
         return {}
     row = {"run": run.path.name, "parameters": f"{test['parameters']:,}"}
     row |= {column: f"{100 * test[f'test/{key}']:.1f} %" for column, key in ACCURACIES.items() if f"test/{key}" in test}
+    row |= {column: f"{test[f'test/{key}']:.4g}" for column, key in NUMBERS.items() if f"test/{key}" in test}
     row |= {key: f"{fit[key]:.0f}" for key in ("steps", "seconds") if key in fit}
     task, model = run.names
     encoder = run.config.get("model", {}).get("init_args", {}).get("encoder", {})
@@ -47,11 +64,12 @@ def summary(groups: Mapping[str, Sequence[Run]]) -> list[dict[str, str]]:
         tests = [run.test for run in runs if run.test]
         if tests:
             row = {"model": name, "task": runs[0].names[0], "seeds": str(len(tests))}
-            for column, key in ACCURACIES.items():
-                values = [100 * test[f"test/{key}"] for test in tests if f"test/{key}" in test]
+            for column, key in (ACCURACIES | NUMBERS).items():
+                factor, form, unit = (100, ".1f", " %") if column in ACCURACIES else (1, ".4g", "")
+                values = [factor * test[f"test/{key}"] for test in tests if f"test/{key}" in test]
                 if values:
-                    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-                    row[column] = f"{statistics.mean(values):.1f}{spread} %"
+                    spread = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+                    row[column] = f"{statistics.mean(values):{form}}{spread}{unit}"
             row["parameters"] = f"{tests[0]['parameters']:,}"
             table.append(row)
     return table

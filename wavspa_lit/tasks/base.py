@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any, Self, cast
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -15,29 +14,21 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
-from wavspa_lit.choices import from_plain, imports, settings_of
+from wavspa_lit.choices import from_plain, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.nn.heads import PoolingHead
-from wavspa_lit.optim import GROUPS, OptimizerConfig, build_adamw
-from wavspa_lit.renamed import renamed_everywhere
-from wavspa_lit.tasks.metrics import IGNORED, Scores
-from wavspa_lit.tasks.transfer import CheckpointError
+from wavspa_lit.optim import OptimizerConfig, build_adamw
+from wavspa_lit.tasks.checkpointed import Checkpointed
+from wavspa_lit.tasks.objectives import Classes, Objective
+from wavspa_lit.tasks.scores import Scores
 from wavspa_lit.wavelets import FilterBank
 
 Batch = dict[str, Tensor]
 
 
-def differences(before: Any, now: Any, name: str) -> list[str]:
-    """Where two trees of plain data differ, as `name: before, now`."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        return [text for key in now if key in before for text in differences(before[key], now[key], f"{name}.{key}")]
-    return [] if before == now or before is None else [f"{name}: {before} in the checkpoint, {now} now"]
-
-
-class Task(LightningModule, ABC):
+class Task(Checkpointed, ABC):
     """An encoder with a head, a loss and metrics.
 
-    Subclasses build `self.head` and implement `forward`; a label is one class index per sequence or per position.
+    Subclasses build `self.head` and implement `forward`.
 
     Args:
         encoder: The encoder, as a config or as the plain data of one.
@@ -45,7 +36,9 @@ class Task(LightningModule, ABC):
         vocab_size: Number of token ids; linked to the data by the command line.
         num_classes: Number of classes; linked to the data.
         max_length: Longest sequence; linked to the data.
+        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         cls_token: Whether the encoder prepends a CLS token.
+        objective: What labels are. If None, one class index per sequence or per position.
         **hyperparameters: The subclass's own arguments, plain data; saved in checkpoints.
     """
 
@@ -57,12 +50,12 @@ class Task(LightningModule, ABC):
         vocab_size: int,
         num_classes: int,
         max_length: int,
+        channels: int | None = None,
         cls_token: bool = False,
+        objective: Objective | None = None,
         **hyperparameters: Any,
     ) -> None:
         super().__init__()
-        self.checkpoint_step = 0
-        """The step of the checkpoint that was loaded last."""
         self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
         self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
         if hyperparameters.get("activation", "") is None:
@@ -75,19 +68,19 @@ class Task(LightningModule, ABC):
                 "vocab_size": vocab_size,
                 "num_classes": num_classes,
                 "max_length": max_length,
+                "channels": channels,
                 **hyperparameters,
             },
             logger=False,
         )
-        self.encoder = Encoder(self.encoder_config, vocab_size, max_length, cls_token=cls_token)
-        self.class_names: tuple[str, ...] = ()
-        self.scores = nn.ModuleDict({split: Scores(num_classes) for split in ("val", "test")})
-
-    @classmethod
-    def load_from_checkpoint(cls, *args: Any, trust: bool = False, **kwargs: Any) -> Self:
-        """As Lightning does it; classes of other packages that a checkpoint names are imported only with `trust`."""
-        with imports(trust):
-            return super().load_from_checkpoint(*args, **kwargs)
+        tokens = vocab_size if channels is None else None
+        self.encoder = Encoder(self.encoder_config, tokens, max_length, channels=channels, cls_token=cls_token)
+        self.input_name = "tokens" if channels is None else "features"
+        """What of a batch is read."""
+        self.objective = objective or Classes(num_classes)
+        self.scores = nn.ModuleDict({split: self.objective.build_scores() for split in ("val", "test")})
+        self.confusion: dict[str, Tensor] = {}
+        """Counts (label, prediction) of the latest evaluation of a split, if `imbalance_metrics` are asked for."""
 
     @classmethod
     def for_data(cls, facts: Any, **settings: Any) -> Self:
@@ -101,9 +94,30 @@ class Task(LightningModule, ABC):
         known = settings_of(cls)
         return cls(**{name: value for name, value in asdict(facts).items() if name in known}, **settings)
 
+    @property
+    def score(self) -> str:
+        """The metric by which the best weights are chosen, such as `acc`; more is better."""
+        return self.objective.score
+
+    def setup(self, stage: str) -> None:
+        """Before a training, shows the training labels to an objective that wants to see them."""
+        if stage == "fit" and self.objective.reads_labels:
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            if not hasattr(data, "training_labels"):
+                raise MisconfigurationException(
+                    f"{type(self).__name__} has to see the training labels, and there is no data module that has the "
+                    "method training_labels; give model.class_weights, or model.target_mean and model.target_sd, as "
+                    "numbers"
+                )
+            self.objective.prepare(data.training_labels())
+
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """States and mask of the sequences of a batch; see `Encoder.forward`."""
+        return self.encoder(batch[self.input_name], batch.get("mask"))
+
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (*labels' shape, classes)."""
+        """Logits (*labels' shape, classes), or for labels that are not a class each, a number for each of them."""
 
     def trained_labels(self, batch: Batch) -> Tensor:
         """The labels that the loss is taken over; `IGNORED` elsewhere."""
@@ -114,12 +128,8 @@ class Task(LightningModule, ABC):
         return torch.cat([labels] * self.encoder.supervised_passes)
 
     def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy over the labels that are not `IGNORED`, and their number."""
-        count = (labels != IGNORED).sum()
-        total = nn.functional.cross_entropy(
-            logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
-        )
-        return total / count.clamp(min=1), count
+        """The mean loss over the labels that are not ignored, and their number."""
+        return self.objective.loss(logits, labels)
 
     def scores_of(self, split: str) -> Scores:
         """The metrics of `split`, val or test."""
@@ -127,18 +137,19 @@ class Task(LightningModule, ABC):
 
     def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
         """Adds a batch to the metrics of `split`, val or test."""
-        labels, scores = batch["labels"], self.scores_of(split)
+        scores = self.scores_of(split)
         scores.loss.update(*self.loss(logits, self.trained_labels(batch)))
-        scores.acc.update(logits.flatten(0, -2), labels.flatten())
-        scores.chance.update(labels)
+        scores.update(logits, batch["labels"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Logs `train/loss` and `train/acc` of the batch; returns the loss."""
+        """Logs `train/loss` and `train/acc` of the batch (`train/mae` for numbers); returns the loss."""
         logits, labels = self(batch), self.trained_labels(batch)
-        loss, _ = self.loss(logits, self.labels_of_passes(labels, batch))
-        correct = (logits[-len(labels) :].argmax(-1) == labels).sum()
+        repeated = self.labels_of_passes(labels, batch)
+        weights = self.objective.weights
+        loss, _ = self.loss(logits, repeated) if weights is None else self.objective.loss(logits, repeated, weights)
+        name, value = self.objective.batch_score(logits[-len(labels) :], labels)
         self.log("train/loss", loss, prog_bar=True)
-        self.log("train/acc", correct / (labels != IGNORED).sum().clamp(min=1))
+        self.log(f"train/{name}", value)
         weight = self.encoder_config.wavelet.penalty
         banks = [module for module in self.encoder.modules() if isinstance(module, FilterBank)]
         if weight and banks:
@@ -158,10 +169,8 @@ class Task(LightningModule, ABC):
 
     def _evaluation_step(self, split: str, batch: Batch) -> None:
         self.update_metrics(split, self(batch), batch)
-        scores = self.scores_of(split)
-        self.log(f"{split}/loss", scores.loss, prog_bar=True)
-        self.log(f"{split}/acc", scores.acc, prog_bar=True)
-        self.log(f"{split}/chance", scores.chance)
+        for name, metric in self.scores_of(split).logged():
+            self.log(f"{split}/{name}", metric, prog_bar=name in ("loss", self.score))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Logs `val/loss`, `val/acc`, `val/chance` and the metrics of the task."""
@@ -171,83 +180,40 @@ class Task(LightningModule, ABC):
         """Logs `test/loss`, `test/acc`, `test/chance` and the metrics of the task."""
         self._evaluation_step("test", batch)
 
+    def on_validation_epoch_end(self) -> None:
+        """Keeps the confusion matrix of the validation, if there is one, for a picture."""
+        self._keep_confusion("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Keeps the confusion matrix of the test, if there is one, for a picture."""
+        self._keep_confusion("test")
+
+    def _keep_confusion(self, split: str) -> None:
+        metric = self.scores_of(split).confusion
+        if metric is not None and metric.update_called:
+            self.confusion[split] = metric.compute()
+            metric.reset()
+
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Returns what there is to say of each label.
 
         Returns:
-            `probabilities` (*labels' shape, classes); the likeliest class, `prediction`, with its `probability`; and
-            `label` (`IGNORED` where nothing is asked), the three shaped like the labels.
+            `prediction` and `label` (ignored where nothing is asked), shaped like the labels. For classes, `prediction`
+            is the likeliest one, `probability` its probability, and `probabilities` (*labels' shape, classes) those of
+            all. For several classes at once, `prediction` says of each whether it holds, and `probabilities` (batch,
+            classes) how probable that is.
         """
-        probabilities = self(batch).float().softmax(-1)
-        probability, prediction = probabilities.max(-1)
-        return {
-            "prediction": prediction,
-            "probability": probability,
-            "probabilities": probabilities,
-            "label": batch["labels"],
-        }
+        return self.objective.answers(self(batch), batch["labels"])
 
     @property
     def expects(self) -> str:
         """What the model takes and answers, in a line."""
-        size, names = self.hparams["vocab_size"], self.class_names
+        size, channels, names = self.hparams["vocab_size"], self.hparams["channels"], self.class_names
         inputs = f"token ids 0 to {size - 1}" if size else "numbers"
-        answers = f"{self.hparams['num_classes']} classes" + (f" ({', '.join(names)})" if names else "")
+        inputs = inputs if channels is None else f"features of {channels} numbers"
+        what = self.objective.answered.format(self.hparams["num_classes"])
+        answers = what + (f" ({', '.join(names)})" if names else "")
         return f"{type(self).__name__}: {inputs}, at most {self.hparams['max_length']} in a sequence; {answers}"
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the class, and the classes of the data; numbers the optimiser's parameters as the module does.
-
-        FSDP expects these numbers when it loads. Other strategies, and optimisers, go by the order in which the groups
-        list them.
-        """
-        kind = type(self)
-        ours = kind.__module__.startswith("wavspa_lit.")
-        checkpoint["task"] = kind.__name__ if ours else f"{kind.__module__}.{kind.__qualname__}"
-        if self._trainer is not None:
-            self.class_names = tuple(getattr(self.trainer.datamodule, "class_names", ()))  # type: ignore[attr-defined]
-        checkpoint["class_names"] = list(self.class_names)
-        if self._trainer is None or isinstance(self.trainer.strategy.model, FullyShardedDataParallel):
-            return  # there is no optimiser yet, or FSDP has done so itself
-        numbers = {id(parameter): number for number, parameter in enumerate(self.parameters())}
-        for optimizer, saved in zip(self.trainer.optimizers, checkpoint.get("optimizer_states", []), strict=False):
-            order = [numbers[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
-            saved["state"] = {order[place]: state for place, state in saved["state"].items()}
-            for group in saved["param_groups"]:
-                group["params"] = [order[place] for place in group["params"]]
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Compares the settings of a checkpoint with those given, before its weights are loaded.
-
-        Raises:
-            CheckpointError: If the weights are of another model; names the settings.
-        """
-        self.checkpoint_step = checkpoint.get("global_step", 0)
-        self.class_names = tuple(checkpoint.get("class_names", ()))
-        saved, weights = renamed_everywhere(checkpoint.get("hyper_parameters", {})), checkpoint.get("state_dict")
-        head = getattr(self, "head", None)
-        if isinstance(head, PoolingHead):  # what it does is not to be seen in the weights
-            self.hparams["activation"] = saved.get("activation", "relu")  # as it was before it could be chosen
-            head.set_activation(self.hparams["activation"])
-        if weights is not None:  # FSDP has loaded them already
-            own = {name: value.shape for name, value in self.state_dict().items()}
-            wrong = [name for name in own | weights if name not in weights or own.get(name) != weights[name].shape]
-            names = ("encoder", "vocab_size", "num_classes", "max_length")
-            changed = [text for name in names for text in differences(saved.get(name), self.hparams[name], name)]
-            if wrong:
-                found = "; ".join(changed) or f"{wrong[0]} is missing, unknown or of another shape"
-                raise CheckpointError(f"the checkpoint is of another model: {found}")
-        for optimizer in checkpoint.get("optimizer_states", []):
-            for group, name in zip(optimizer["param_groups"], GROUPS, strict=False):
-                group.setdefault("name", name)  # which older checkpoints lack
-        if self._trainer is not None and self.trainer.training:
-            for change in differences(saved.get("optimizer"), self.hparams["optimizer"], "optimizer"):
-                name = change.split(":")[0].split(".")[-1]
-                effect = "the new value holds"
-                if name in ("lr", "weight_decay", "beta1", "beta2", "eps"):
-                    self.hparams["optimizer"][name] = saved["optimizer"][name]  # what later checkpoints are to say
-                    effect = "the checkpoint's value stays; use --init_from to start anew"
-                rank_zero_warn(f"resuming with a changed setting, {change}: {effect}")
 
     def on_train_start(self) -> None:
         """Says so if the last step of an epoch holds fewer batches, or a resumed training another learning rate.

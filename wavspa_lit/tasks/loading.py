@@ -6,13 +6,25 @@ from typing import Any
 from wavspa_lit.choices import find_class, imports
 from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.masked_pretraining import MaskedPretraining
+from wavspa_lit.tasks.multilabel_classification import MultilabelClassification
 from wavspa_lit.tasks.sequence_classification import SequenceClassification
 from wavspa_lit.tasks.sequence_matching import SequenceMatching
+from wavspa_lit.tasks.sequence_regression import SequenceRegression
+from wavspa_lit.tasks.token_classification import TokenClassification
 from wavspa_lit.tasks.token_reasoning import TokenReasoning
 from wavspa_lit.tasks.transfer import CheckpointError, read_checkpoint
 
 TASKS: dict[str, type[Task]] = {
-    task.__name__: task for task in (MaskedPretraining, SequenceMatching, TokenReasoning, SequenceClassification)
+    task.__name__: task
+    for task in (
+        MaskedPretraining,
+        MultilabelClassification,
+        SequenceClassification,
+        SequenceMatching,
+        SequenceRegression,
+        TokenClassification,
+        TokenReasoning,
+    )
 }
 
 # Checkpoints did not always name their task. This hyper-parameter tells it, asked in this order.

@@ -1,4 +1,4 @@
-"""Pretraining on the inputs alone: fill in tokens that are hidden."""
+"""Pretraining on the inputs alone: fill in tokens, or features, that are hidden."""
 
 import torch
 from torch import Tensor
@@ -7,24 +7,29 @@ from wavspa_lit.nn import EncoderConfig, TokenHead
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 from wavspa_lit.tasks.metrics import IGNORED
+from wavspa_lit.tasks.objectives import Numbers
 
 HIDDEN = 0  # the padding id, which no valid position has otherwise
 
 
 class MaskedPretraining(Task):
-    """Hides some of the tokens and predicts them, over the data of any task; fine-tune with `--init_from`.
+    """Hides some of the positions and predicts them, over the data of any task; fine-tune with `--init_from`.
 
     Pretraining on a task's own inputs is what lets plain attention do well on long sequences (Amos et al., arXiv
     2310.02980). Hidden tokens become the padding id at valid positions. Validation and tests always hide the same ones
     of a batch. Pairs of sequences count as two sequences.
 
+    Features (batch, length, channels) at hidden positions become 0, their mean if the data normalise them, and are
+    predicted with the squared error as the loss (Zerveas et al., arXiv 2010.02803).
+
     Args:
         encoder: The encoder.
         optimizer: AdamW and its schedule.
-        hidden: Share of the tokens that are hidden.
+        hidden: Share of the positions that are hidden.
         vocab_size: Number of token ids, and of classes; linked to the data.
         num_classes: Not used; linked to the data.
         max_length: Longest sequence; linked to the data.
+        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
     """
 
     def __init__(
@@ -36,41 +41,59 @@ class MaskedPretraining(Task):
         vocab_size: int,
         num_classes: int = 0,
         max_length: int,
+        channels: int | None = None,
     ) -> None:
-        if not vocab_size:
+        if not vocab_size and channels is None:
             raise ValueError(
                 "MaskedPretraining predicts tokens, and data.pixels=scalars has none; use data.pixels=tokens"
             )
         if not 0.0 < hidden < 1.0:
             raise ValueError(f"model.hidden must lie between 0 and 1, got {hidden}")
+        answers = vocab_size if channels is None else channels
         super().__init__(
-            encoder, optimizer, vocab_size=vocab_size, num_classes=vocab_size, max_length=max_length, hidden=hidden
+            encoder,
+            optimizer,
+            vocab_size=vocab_size,
+            num_classes=answers,
+            max_length=max_length,
+            channels=channels,
+            objective=None if channels is None else Numbers(channels, reads_labels=False),
+            hidden=hidden,
         )
         self.hidden = hidden
-        self.head = TokenHead(self.encoder_config.dim, vocab_size)
+        self.head = TokenHead(self.encoder_config.dim, answers)
 
     def hide(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
-        """The batch with some of its tokens hidden, which are the labels.
+        """The batch with some of its positions hidden, whose inputs are the labels.
 
         Args:
-            batch: `tokens` (batch, length), or (batch, 2, length) for pairs, and their `mask`, if there is one.
+            batch: `tokens` (batch, length), or (batch, 2, length) for pairs, and their `mask`, if there is one. Or
+                `features` with channels as the last axis instead of tokens.
             generator: A generator on the CPU; None: the device's own.
         """
-        tokens = batch["tokens"].flatten(0, -2)
+        of_tokens = self.input_name == "tokens"
+        inputs = batch[self.input_name].flatten(0, -2 if of_tokens else -3)
         mask = batch["mask"].flatten(0, -2) if batch.get("mask") is not None else None
+        positions = inputs.shape[:2]
         if generator is None:
-            chosen = torch.rand(tokens.shape, device=tokens.device) < self.hidden
+            chosen = torch.rand(positions, device=inputs.device) < self.hidden
         else:
-            chosen = (torch.rand(tokens.shape, generator=generator) < self.hidden).to(tokens.device)
+            chosen = (torch.rand(positions, generator=generator) < self.hidden).to(inputs.device)
         if mask is not None:
             chosen = chosen & mask
-        hidden = {"tokens": tokens.masked_fill(chosen, HIDDEN), "labels": tokens.masked_fill(~chosen, IGNORED)}
+        which = chosen if of_tokens else chosen[..., None]
+        labels = inputs.masked_fill(~which, IGNORED if of_tokens else torch.nan)
+        hidden = {self.input_name: inputs.masked_fill(which, HIDDEN), "labels": labels}
         return hidden if mask is None else {**hidden, "mask": mask}
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (batch, length, tokens) of `tokens` (batch, length) under `mask` (batch, length), if there is one."""
-        states, _ = self.encoder(batch["tokens"], batch.get("mask"))
-        return self.head(states)
+        """Logits (batch, length, tokens), or features (batch, length, channels).
+
+        Args:
+            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
+                there is padding.
+        """
+        return self.objective.decode(self.head(self.encode(batch)[0]))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See `Task.training_step`."""

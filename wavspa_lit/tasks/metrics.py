@@ -1,26 +1,11 @@
 """Metrics that torchmetrics lacks."""
 
 import torch
-from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric
-from torchmetrics.classification import MulticlassAccuracy
+from torch import Tensor
+from torchmetrics import Metric
 
 IGNORED = -100
 """Label of what is not scored: padding, unasked positions, examples repeated to even out the ranks."""
-
-
-class Scores(nn.Module):
-    """What is logged for an evaluation split: mean loss, accuracy, and the accuracy of the best constant answer.
-
-    Args:
-        num_classes: Number of classes.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.loss = MeanMetric()
-        self.acc = MulticlassAccuracy(num_classes, average="micro", ignore_index=IGNORED)
-        self.chance = ConstantAccuracy(num_classes)
 
 
 class ConstantAccuracy(Metric):
@@ -43,6 +28,59 @@ class ConstantAccuracy(Metric):
     def compute(self) -> Tensor:
         """The share of the most frequent label."""
         return self.count.max() / self.count.sum()
+
+
+class ConstantLabels(Metric):
+    """Share of right answers of always giving, for each class, the answer that is more frequent.
+
+    Args:
+        num_classes: Number of classes, any number of which may hold at once.
+    """
+
+    count: Tensor
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.add_state("count", torch.zeros(2, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, labels: Tensor) -> None:
+        """Counts labels (batch, classes), 0 or 1; `IGNORED` ones do not count."""
+        self.count += torch.stack([(labels == value).sum(0) for value in (0, 1)])
+
+    def compute(self) -> Tensor:
+        """That share."""
+        return self.count.amax(0).sum() / self.count.sum()
+
+
+class Determination(Metric):
+    """R², the coefficient of determination: 1 is perfect, 0 as good as always giving the mean; averaged over values.
+
+    Unlike torchmetrics' `R2Score`, it leaves missing labels out, each for itself, and is NaN instead of an error when
+    fewer than two labels are known, as in a sanity check.
+
+    Args:
+        values: How many numbers a label has.
+    """
+
+    sums: Tensor
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.add_state("sums", torch.zeros(4, values), dist_reduce_fx="sum")
+
+    def update(self, outputs: Tensor, labels: Tensor) -> None:
+        """Adds answers and labels, both (..., values); labels of NaN do not count."""
+        asked = ~labels.isnan()
+        labels = labels.nan_to_num()
+        error = (outputs - labels).masked_fill(~asked, 0.0)
+        terms = torch.stack((asked.to(labels.dtype), labels * asked, labels.square() * asked, error.square()))
+        self.sums += terms.flatten(1, -2).sum(1)
+
+    def compute(self) -> Tensor:
+        """The mean over those values that have two different labels at least; NaN if there are none."""
+        count, total, squares, residual = self.sums
+        variation = squares - total.square() / count
+        return torch.where((count > 1) & (variation > 1e-9 * squares), 1 - residual / variation, torch.nan).nanmean()
 
 
 class GroupedAccuracy(Metric):

@@ -10,6 +10,7 @@ from wavspa_lit.nn import EncoderConfig, TokenHead
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 from wavspa_lit.tasks.metrics import IGNORED, GroupedAccuracy
+from wavspa_lit.tasks.targets import Target, check_target
 
 
 class TokenReasoning(Task):
@@ -31,6 +32,9 @@ class TokenReasoning(Task):
         group_name: What the groups are, such as `position` or `length`; linked to the data.
         group_values: The value of each group; linked to the data.
         trained_groups: Indices of the groups that are trained on; linked to the data.
+        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
+        target: What a label is in the data, which must be a class at each position; linked to the data.
+        pairs: Whether the data are pairs of sequences, which they must not be; linked to the data.
     """
 
     def __init__(
@@ -46,13 +50,23 @@ class TokenReasoning(Task):
         group_name: str = "position",
         group_values: Sequence[int] = (),
         trained_groups: Sequence[int] = (),
+        channels: int | None = None,
+        target: Target | None = None,
+        pairs: bool | None = None,
     ) -> None:
+        check_target(type(self).__name__, "token", target, pairs)
+        if target and not group_values:
+            raise ValueError(
+                f"{type(self).__name__} reports answers by groups, and these data have none: use --model "
+                "TokenClassification"
+            )
         super().__init__(
             encoder,
             optimizer,
             vocab_size=vocab_size,
             num_classes=num_classes,
             max_length=trained_length or max_length,
+            channels=channels,
             staged=staged,
             group_name=group_name,
             group_values=list(group_values),
@@ -76,9 +90,13 @@ class TokenReasoning(Task):
         self.by_group = nn.ModuleDict({split: GroupedAccuracy(len(self.group_values)) for split in ("val", "test")})
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (batch, length, classes) of `tokens` (batch, length) under `mask` (batch, length), if there is one."""
-        states, _ = self.encoder(batch["tokens"], batch.get("mask"))
-        return self.head(states)
+        """Logits (batch, length, classes).
+
+        Args:
+            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
+                there is padding.
+        """
+        return self.head(self.encode(batch)[0])
 
     def trained_labels(self, batch: Batch) -> Tensor:
         """The labels inside the trained range."""

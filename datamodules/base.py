@@ -1,11 +1,14 @@
 """What every datamodule shares: sizes known at once, batches as plain dicts, loaders that resume exactly."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy
 from lightning import LightningDataModule
+from torch import Tensor
 
 from datamodules.errors import DataError
 from datamodules.loader import BatchDataset, ResumableLoader
@@ -189,6 +192,12 @@ class SequenceDataModule(LightningDataModule, ABC):
         if split not in self._datasets:
             self._datasets[split] = self.build_dataset(split)
         return self._datasets[split]
+
+    def training_labels(self) -> Iterator[Tensor]:
+        """The labels of the training examples, some at a time, by which targets are normalised and classes weighted."""
+        dataset = self.dataset("train")
+        for start in range(0, len(dataset), 256):
+            yield dataset.batch(numpy.arange(start, min(start + 256, len(dataset))))["labels"]
 
     def _loader(self, split: Split, *, in_order: bool = False) -> ResumableLoader:
         training = split == "train"

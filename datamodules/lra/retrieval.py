@@ -57,6 +57,11 @@ class Retrieval(ArenaDataModule):
         return ("unrelated", "citing")
 
     @property
+    def paired(self) -> bool:
+        """See `SequenceDataModule.paired`."""
+        return True
+
+    @property
     def max_length(self) -> int:
         """See `SequenceDataModule.max_length`."""
         return self._max_length

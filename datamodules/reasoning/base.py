@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import numpy
 import torch
 
-from datamodules.base import SequenceDataModule
+from datamodules.base import SequenceDataModule, Target
 from datamodules.loader import IGNORED, Batch, BatchDataset
 
 
@@ -17,6 +17,11 @@ class ReasoningDataModule(SequenceDataModule):
     (batch, length) int64, an index into `group_values`, -1 where nothing is asked; and `loss_mask` (batch, length)
     bool, True for the answers that belong to a trained group.
     """
+
+    @property
+    def target(self) -> Target:
+        """See `SequenceDataModule.target`."""
+        return "token"
 
     @property
     @abstractmethod

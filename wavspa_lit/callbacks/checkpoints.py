@@ -86,6 +86,8 @@ class LastCheckpoint(ModelCheckpoint):
             return
         if _drawn(loops) > _drawn(self._loops):  # gradients are being accumulated, and are not saved
             checkpoint["loops"]["fit_loop"] = self._loops
+        elif trainer.global_step == trainer.max_steps and _epochs(loops) > _epochs(self._loops):
+            checkpoint["loops"]["fit_loop"] = self._loops  # Lightning has closed the epoch before its end
         elif trainer.interrupted and trainer.validating:
             checkpoint["loops"]["fit_loop"] = loops | _VALIDATION_BEGUN
 
@@ -93,6 +95,11 @@ class LastCheckpoint(ModelCheckpoint):
 def _drawn(loops: dict[str, Any]) -> int:
     """Batches since the start of the training."""
     return loops["epoch_loop.batch_progress"]["total"]["ready"]
+
+
+def _epochs(loops: dict[str, Any]) -> int:
+    """Epochs that have been closed."""
+    return loops["epoch_progress"]["total"]["processed"]
 
 
 # From a checkpoint of a validation's middle Lightning begins that validation anew; otherwise it leaves it out.

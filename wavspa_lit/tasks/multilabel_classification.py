@@ -22,8 +22,8 @@ class MultilabelClassification(Task):
         optimizer: AdamW and its schedule.
         pooling: What the classifier reads: the CLS token (which only `cls` adds), the first state, the sum of the
             first and the last valid one, the mean or the maximum over the valid positions.
-        activation: Of the head's hidden layer, normed_gelu or relu. If None, normed_gelu; relu with
-            `encoder.compat: official`.
+        activation: Of the head's hidden layer, normed_gelu or relu; None: relu with `encoder.compat: official`,
+            otherwise normed_gelu.
         class_weights: A number for each class, by which it counts in the training loss where it holds; `balanced`: as
             many times as it does not hold for each time that it does. If None, all count alike. Validation losses are
             not weighted.
@@ -32,7 +32,7 @@ class MultilabelClassification(Task):
         max_length: Longest sequence; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         target: What a label is in the data, which must be what this task is for; linked to the data.
-        pairs: Whether the data are pairs of sequences, likewise.
+        paired: Whether the data are pairs of sequences, likewise.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class MultilabelClassification(Task):
         max_length: int,
         channels: int | None = None,
         target: Target | None = None,
-        pairs: bool | None = None,
+        paired: bool | None = None,
     ) -> None:
-        check_target(type(self).__name__, "multilabel", target, pairs)
+        check_target(type(self).__name__, "multilabel", target, paired)
         super().__init__(
             encoder,
             optimizer,

@@ -29,7 +29,7 @@ class SequenceMatching(Task):
         max_length: Longest sequence; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         target: What a label is in the data, which must be what this task is for; linked to the data.
-        pairs: Whether the data are pairs of sequences, likewise.
+        paired: Whether the data are pairs of sequences, likewise.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class SequenceMatching(Task):
         max_length: int,
         channels: int | None = None,
         target: Target | None = None,
-        pairs: bool | None = None,
+        paired: bool | None = None,
     ) -> None:
-        check_target(type(self).__name__, "class", target, pairs, of_pairs=True)
+        check_target(type(self).__name__, "class", target, paired, of_pairs=True)
         super().__init__(
             encoder,
             optimizer,

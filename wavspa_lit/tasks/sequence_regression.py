@@ -25,8 +25,8 @@ class SequenceRegression(Task):
         optimizer: AdamW and its schedule.
         pooling: What the head reads: the CLS token (which only `cls` adds), the first state, the sum of the
             first and the last valid one, the mean or the maximum over the valid positions.
-        activation: Of the head's hidden layer, normed_gelu or relu. If None, normed_gelu; relu with
-            `encoder.compat: official`.
+        activation: Of the head's hidden layer, normed_gelu or relu; None: relu with `encoder.compat: official`,
+            otherwise normed_gelu.
         target_mean: Mean of each target. If None, of the training data.
         target_sd: Standard deviation of each target. If None, of the training data.
         vocab_size: Number of token ids; linked to the data.
@@ -34,7 +34,7 @@ class SequenceRegression(Task):
         max_length: Longest sequence; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         target: What a label is in the data, which must be what this task is for; linked to the data.
-        pairs: Whether the data are pairs of sequences, likewise.
+        paired: Whether the data are pairs of sequences, likewise.
     """
 
     objective: Numbers
@@ -53,9 +53,9 @@ class SequenceRegression(Task):
         max_length: int,
         channels: int | None = None,
         target: Target | None = None,
-        pairs: bool | None = None,
+        paired: bool | None = None,
     ) -> None:
-        check_target(type(self).__name__, "regression", target, pairs)
+        check_target(type(self).__name__, "regression", target, paired)
         super().__init__(
             encoder,
             optimizer,

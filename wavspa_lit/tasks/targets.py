@@ -23,7 +23,7 @@ RIGHT: dict[tuple[Target, bool], str] = {
 
 
 def check_target(
-    task: str, wanted: Target, target: Target | None, pairs: bool | None, *, of_pairs: bool = False
+    task: str, wanted: Target, target: Target | None, paired: bool | None, *, of_pairs: bool = False
 ) -> None:
     """Refuses data of another sort than the task is for.
 
@@ -31,15 +31,15 @@ def check_target(
         task: Name of the task.
         wanted: The target that it is for.
         target: That of the data; None: not known.
-        pairs: Whether the data are pairs of sequences; None: not known.
+        paired: Whether the data are pairs of sequences; None: not known.
         of_pairs: Whether the task is for pairs.
 
     Raises:
         ValueError: If they are of another sort; names the task that is for them.
     """
-    if target in (None, wanted) and pairs in (None, of_pairs):
+    if target in (None, wanted) and paired in (None, of_pairs):
         return
-    found, two = target or wanted, of_pairs if pairs is None else pairs
+    found, two = target or wanted, of_pairs if paired is None else paired
     right = RIGHT.get((found, two))
     what = f"the label of {'a pair of sequences' if two else 'a sequence'} is {WORDS[found]} in these data"
     remedy = f"use --model {right}" if right else "there is no task for that; use one sequence for each label"

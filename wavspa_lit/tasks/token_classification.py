@@ -24,7 +24,7 @@ class TokenClassification(Task):
         max_length: Longest sequence; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         target: What a label is in the data, which must be what this task is for; linked to the data.
-        pairs: Whether the data are pairs of sequences, likewise.
+        paired: Whether the data are pairs of sequences, likewise.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class TokenClassification(Task):
         max_length: int,
         channels: int | None = None,
         target: Target | None = None,
-        pairs: bool | None = None,
+        paired: bool | None = None,
     ) -> None:
-        check_target(type(self).__name__, "token", target, pairs)
+        check_target(type(self).__name__, "token", target, paired)
         super().__init__(
             encoder,
             optimizer,

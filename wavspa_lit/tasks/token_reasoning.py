@@ -34,7 +34,7 @@ class TokenReasoning(Task):
         trained_groups: Indices of the groups that are trained on; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         target: What a label is in the data, which must be a class at each position; linked to the data.
-        pairs: Whether the data are pairs of sequences, which they must not be; linked to the data.
+        paired: Whether the data are pairs of sequences, which they must not be; linked to the data.
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class TokenReasoning(Task):
         trained_groups: Sequence[int] = (),
         channels: int | None = None,
         target: Target | None = None,
-        pairs: bool | None = None,
+        paired: bool | None = None,
     ) -> None:
-        check_target(type(self).__name__, "token", target, pairs)
+        grouped = target == "class" and group_values  # data modules need not say that labels are for positions
+        check_target(type(self).__name__, "token", "token" if grouped else target, paired)
         if target and not group_values:
             raise ValueError(
                 f"{type(self).__name__} reports answers by groups, and these data have none: use --model "

@@ -10,12 +10,14 @@ parameters, averaged parameters, optimiser states, and every logged value.
 import argparse
 import itertools
 import random
+import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from interrupt import How, Setting, Where, differences, fit, interrupted
 
 PLACES = [where for where in get_args(Where) if where != "sanity_check"]  # there is nothing to go on from yet

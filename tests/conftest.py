@@ -2,13 +2,21 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 REPOSITORY = Path(__file__).parent.parent
+LEGO = [
+    *("--data.n_vars", "4", "--data.n_train_vars", "2", "--data.num_train", "96", "--data.num_val", "20"),
+    *("--data.num_test", "21", "--data.batch_size", "16", "--model.encoder.layers", "1", "--model.encoder.dim", "16"),
+    *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "1"),
+    *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +47,22 @@ def read_only():
         os.seteuid(0)
     for folder in filter(Path.exists, changed):
         folder.chmod(0o755)
+
+
+@pytest.fixture
+def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tiny(configs: Path, in_an_empty_directory: None) -> list[str]:
+    """Flags of a LEGO that trains in no time."""
+    return ["-c", str(configs / "lego.yaml"), *LEGO]
+
+
+@pytest.fixture
+def lego(tiny: list[str]) -> Callable[..., Any]:
+    """Trains it, in an empty directory."""
+    from wavspa_lit.cli import run
+
+    return lambda *arguments: run(["fit", *tiny, *arguments])

@@ -4,29 +4,10 @@ import pytest
 
 from wavspa_lit.cli import run
 
-LEGO = [
-    *("--data.n_vars", "4", "--data.n_train_vars", "2", "--data.num_train", "96", "--data.num_val", "20"),
-    *("--data.num_test", "21", "--data.batch_size", "16", "--model.encoder.layers", "1", "--model.encoder.dim", "16"),
-    *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "1"),
-    *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"),
-]
-
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def tiny(configs):
-    """Flags of a LEGO that trains in no time."""
-    return ["-c", str(configs / "lego.yaml"), *LEGO]
-
-
-@pytest.fixture
-def lego(tiny):
-    """Trains it."""
-    return lambda *arguments: run(["fit", *tiny, *arguments])
+def _in_an_empty_directory(in_an_empty_directory):
+    pass
 
 
 @pytest.fixture

@@ -1,15 +1,6 @@
 """Interrupted trainings end as undisturbed ones do, bit by bit; benchmarks/resume_fuzz.py tries many more places."""
 
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from interrupt import Setting, differences, fit, interrupted
 
 CASES = [
@@ -62,30 +53,6 @@ def test_the_comparison_finds_what_differs(tmp_path):
         assert fit(Setting(), tmp_path / name, *flags).returncode == 0
     found = differences(tmp_path / "one", tmp_path / "two")
     assert any("checkpoint" in line for line in found) and any("train/loss" in line for line in found)
-
-
-@pytest.mark.slow
-def test_a_kill_while_saving_leaves_a_readable_checkpoint(tmp_path):
-    code = """
-import sys, torch
-from pathlib import Path
-from wavspa_lit.callbacks import AtomicCheckpointIO
-number, io = 0, AtomicCheckpointIO()
-while True:
-    io.save_checkpoint({"weights": torch.full((4_000_000,), float(number))}, Path(sys.argv[1]))
-    number += 1
-    print(number, flush=True)
-"""
-    path = tmp_path / "last.ckpt"
-    for delay in (0.0, 0.003, 0.011, 0.02):
-        process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline()
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        weights = torch.load(path, weights_only=True)["weights"]
-        assert len(weights) == 4_000_000 and (weights == weights[0]).all()
-    assert {file.name for file in tmp_path.iterdir()} <= {"last.ckpt", ".last.ckpt.partial"}
 
 
 def test_resume_says_when_there_is_nothing_to_resume(tmp_path):

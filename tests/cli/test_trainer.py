@@ -1,26 +1,17 @@
-"""What a user trusts the trainer with: warm starts, guards, averages, trust, lists."""
+"""What a user trusts the trainer with: resuming, warm starts, what is said, lists."""
 
-import itertools
-import json
 import logging
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
 import wavspa_lit.__main__ as entry
-from wavspa_lit.callbacks import NaNGuard, monitors
-from wavspa_lit.callbacks.seeds import seed_torch
 from wavspa_lit.cli import run
-from wavspa_lit.nn.cost import forward_flops
 from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.runs import latest_run, new_run
-
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 
 
 def weights(path):
@@ -28,10 +19,7 @@ def weights(path):
 
 
 def curve(folder, name):
-    values = {}
-    for file in sorted(folder.glob("events.out.tfevents.*")):
-        values |= dict(Events(file).curve(name))
-    return values
+    return dict(Events(folder).curve(name))
 
 
 def test_resume_finds_the_latest_run_of_the_config(lego, tmp_path, configs, refused):
@@ -102,61 +90,6 @@ def test_a_warm_start_takes_weights_only(lego, tmp_path, capsys):
     assert "has another shape" in capsys.readouterr().err
 
 
-def test_averages_are_validated_and_kept(lego, tmp_path):
-    lego("--trainer.max_steps", "3", "--run", "plain")
-    lego("--trainer.max_steps", "3", "--run", "ema", "--trainer.callbacks+=wavspa_lit.callbacks.EMA")
-    checkpoint = torch.load(tmp_path / "ema" / "checkpoints" / "last.ckpt", weights_only=True)
-    plain, average = weights(tmp_path / "plain" / "checkpoints" / "last.ckpt"), checkpoint["state_dict"]
-    current = {name.removeprefix("module."): value for name, value in checkpoint["current_model_state"].items()}
-    assert all(torch.equal(plain[name], current[name]) for name in plain)
-    assert any(not torch.equal(plain[name], average[name]) for name in plain)
-    run(["test", "--ckpt_path", "ema/checkpoints/last.ckpt", *QUIET])  # the average, without the callback's help
-    assert 0 <= json.loads((tmp_path / "ema" / "results.json").read_text())["test"]["test/acc"] <= 1
-
-
-def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(lego, tmp_path):
-    with pytest.raises(FloatingPointError, match=r"the loss is nan at step .*nan_batch\.pt"):
-        lego(
-            "--run",
-            "r",
-            "--trainer.max_steps",
-            "30",
-            "--model.optimizer.lr",
-            "1e30",
-            "--model.optimizer.warmup_steps",
-            "1",
-        )
-    saved = torch.load(tmp_path / "r" / "nan_batch.pt", weights_only=True)
-    assert saved["batch"]["tokens"].shape[0] == 16 and saved["step"] > 0
-
-
-@needs_gpu
-@pytest.mark.parametrize("checked", [3, 1])
-def test_a_gpu_may_go_a_step_too_far_but_saves_nothing_broken(lego, tmp_path, checked):
-    """Once with validations three steps apart, and once behind every step."""
-    flags = ["--trainer.accelerator", "gpu", "--trainer.devices", "1", "--trainer.val_check_interval", str(checked)]
-    with pytest.raises(FloatingPointError, match=r"the loss is nan at step .*nan_batch\.pt"):
-        lego("--run", "r", *flags, "--trainer.max_steps", "30", "--model.optimizer.lr", "1e30")
-    last = tmp_path / "r" / "checkpoints" / "last.ckpt"
-    saved = torch.load(tmp_path / "r" / "nan_batch.pt", weights_only=True)
-    assert not last.exists() or torch.load(last, weights_only=True)["global_step"] <= saved["step"]
-
-
-def test_of_accumulated_batches_the_one_without_a_loss_is_kept(tmp_path):
-    guard, trainer = NaNGuard(), SimpleNamespace(default_root_dir=tmp_path, global_rank=0, global_step=7)
-
-    def step(losses):
-        for number, loss in enumerate(losses):
-            guard.on_train_batch_start(trainer, None, {"tokens": torch.tensor([number])}, number)
-            guard.on_before_backward(trainer, None, torch.tensor(loss))
-        guard.on_before_optimizer_step(trainer, None, None)
-
-    step([1.0, 2.0])
-    with pytest.raises(FloatingPointError, match="the loss is nan at step 7"):
-        step([1.0, 2.0, float("nan"), 3.0])
-    assert torch.load(tmp_path / "nan_batch.pt", weights_only=True)["batch"]["tokens"].tolist() == [2]
-
-
 def test_fsdp_finds_the_optimizer_state_of_each_parameter(lego):
     """It goes by the order of the module's parameters; a training on one device can continue on several."""
     trained = lego("--run", "r", "--trainer.max_steps", "3")
@@ -170,14 +103,6 @@ def test_fsdp_finds_the_optimizer_state_of_each_parameter(lego):
     assert names == groups
 
 
-def test_early_stopping_waits_for_its_least_step(lego):
-    flags = ("--trainer.callbacks+=wavspa_lit.callbacks.StopEarly", "--trainer.callbacks.min_delta", "2")
-    patience = ("--trainer.callbacks.patience", "1", "--trainer.max_steps", "24", "--model.optimizer.total_steps", "24")
-    assert lego("--run", "a", *flags, *patience).trainer.global_step == 6
-    least = ("--trainer.callbacks.min_steps", "12")
-    assert lego("--run", "b", *flags, *patience, *least).trainer.global_step == 15
-
-
 def test_a_training_says_what_it_trains_and_where_its_results_are(lego, caplog):
     logger = logging.getLogger("lightning.pytorch")
     logger.addHandler(caplog.handler)
@@ -187,50 +112,6 @@ def test_a_training_says_what_it_trains_and_where_its_results_are(lego, caplog):
     line = f"TokenReasoning with {parameters:,} parameters; checkpoints, curves and results: somewhere/r"
     assert line in caplog.messages
     assert not any("FLOPs" in message for message in caplog.messages)
-
-
-def test_gradient_norms_and_speeds_are_logged(lego, tmp_path):
-    lego("--run", "r", "--trainer.max_steps", "3")
-    for tag in ("train/gradient_norm", "speed/tokens_per_second", "speed/sequences_per_second"):
-        values = curve(tmp_path / "r", tag)
-        assert len(values) == 3 and all(value > 0 for value in values.values()), tag
-
-
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
-def test_steps_are_seeded_as_torch_seeds(device):
-    numbers = []
-    for seed in (torch.manual_seed, seed_torch):
-        seed(2**63 + 5)
-        numbers.append(torch.rand(3, device=device))
-    assert torch.equal(*numbers)
-
-
-def test_speeds_count_all_batches_between_two_logged_steps(lego, tmp_path, monkeypatch):
-    ticks = itertools.count(1)
-    clock = SimpleNamespace(perf_counter=lambda: next(ticks))  # read at the start and at the end: one second
-    monkeypatch.setattr(monitors, "time", clock)
-    flags = ("--trainer.accumulate_grad_batches", "2", "--trainer.log_every_n_steps", "2")
-    lego(
-        "--run", "r", "--data.num_train", "128", "--trainer.max_steps", "4", "--trainer.val_check_interval", "8", *flags
-    )
-    assert curve(tmp_path / "r", "speed/sequences_per_second") == {1: 4 * 16, 3: 4 * 16}
-
-
-def test_mfu_is_a_share_of_the_peak(lego, tmp_path, monkeypatch):
-    """A CPU's peak is not known; here it is one operation a second."""
-    monkeypatch.setattr(monitors, "peak_flops", lambda device, dtype: 1)
-    cli = lego("--run", "r", "--trainer.max_steps", "2", "--trainer.log_every_n_steps", "1")
-    length = cli.datamodule.trained_length
-    tokens, mfu = (curve(tmp_path / "r", f"speed/{name}") for name in ("tokens_per_second", "mfu"))
-    operations = 3 * forward_flops(cli.model.encoder, length) / length
-    assert mfu == pytest.approx({step: rate * operations for step, rate in tokens.items()}, rel=1e-5) and len(mfu) == 2
-
-
-def test_gradient_norms_are_those_of_the_step_they_are_logged_at(lego, tmp_path):
-    for name, every in (("all", "1"), ("some", "2")):
-        lego("--run", name, "--trainer.max_steps", "4", "--trainer.log_every_n_steps", every)
-    whole, some = (curve(tmp_path / name, "train/gradient_norm") for name in ("all", "some"))
-    assert some == {step: whole[step] for step in (1, 3)}
 
 
 def test_ddp_copies_no_gradients_back(tiny):

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from fsdp_training import Shards
 from lightning import Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from sharded_training import build, train
 
 from wavspa_lit.callbacks import EMA
 from wavspa_lit.reporting.events import Events
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fsdp_training import Shards
-from sharded_training import build, train
-
-HERE = Path(__file__).parent
+HELPERS = Path(__file__).parents[1] / "helpers"
 
 
 @pytest.mark.slow
@@ -25,7 +23,7 @@ HERE = Path(__file__).parent
 def test_sharded_weights_load_into_one_process(kind, tmp_path):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     subprocess.run(
-        [*launcher, str(HERE / "sharded_training.py"), kind, str(tmp_path / "whole.pt")], check=True, timeout=300
+        [*launcher, str(HELPERS / "sharded_training.py"), kind, str(tmp_path / "whole.pt")], check=True, timeout=300
     )
     sharded = torch.load(tmp_path / "whole.pt", weights_only=True)
     alone = build(kind)
@@ -45,7 +43,7 @@ def test_the_reports_of_a_sharded_training_are_those_of_one_process(tmp_path):
     reports, errors = [], []
     for devices in (1, 2):
         folder = tmp_path / str(devices)
-        subprocess.run([sys.executable, str(HERE / "fsdp_training.py"), str(devices), str(folder)], check=True)
+        subprocess.run([sys.executable, str(HELPERS / "fsdp_training.py"), str(devices), str(folder)], check=True)
         reports.append(json.loads((folder / "results.json").read_text())["fit"])
         errors.append([value for _, value in Events(folder).curve("wavelet/reconstruction_error/layer_1")])
     alone, shared = (
@@ -60,7 +58,7 @@ def test_the_reports_of_a_sharded_training_are_those_of_one_process(tmp_path):
 def test_a_training_on_one_device_goes_on_sharded(tmp_path):
     """The optimiser's states must reach the same parameters."""
     for devices, *checkpoint in ((1,), (2, str(tmp_path / "1" / "last.ckpt"))):
-        script = [sys.executable, str(HERE / "fsdp_training.py"), str(devices), str(tmp_path / str(devices))]
+        script = [sys.executable, str(HELPERS / "fsdp_training.py"), str(devices), str(tmp_path / str(devices))]
         subprocess.run([*script, *checkpoint], check=True, timeout=300)
     whole, resumed = (json.loads((tmp_path / name / "results.json").read_text())["fit"] for name in ("1", "2"))
     for name in ("val/loss", "val/acc", "train/gradient_norm"):

@@ -110,7 +110,7 @@ class Setting:
             tied |= {"deep_supervision": "true", "positions": "randomized_rotary"}
             flags += [f"--model.encoder.{name}={value}" for name, value in tied.items()]
             flags += ["--model.staged=true", "--data.min_vars=2", "--data.stream=true"]
-        return ["-c", str(HERE.parent / "configs" / "lego.yaml"), *flags]
+        return ["-c", str(HERE.parents[1] / "configs" / "lego.yaml"), *flags]
 
 
 def fit(setting: Setting, run: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

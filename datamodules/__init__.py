@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datamodules.base import SequenceDataModule
+    from datamodules.files import Files
     from datamodules.lra import Image, ListOps, Pathfinder, Retrieval, Text
     from datamodules.reasoning import (
         Addition,
@@ -27,6 +28,7 @@ __all__ = [
     "Addition",
     "ChomskyHierarchy",
     "Copy",
+    "Files",
     "Image",
     "Lego",
     "ListOps",
@@ -47,7 +49,7 @@ def __getattr__(name: str) -> Any:
     """A data module, by its name."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    for folder in ("base", "lra", "reasoning"):
+    for folder in ("base", "lra", "reasoning", "files"):
         module = import_module(f"{__name__}.{folder}")
         if hasattr(module, name):
             return globals().setdefault(name, getattr(module, name))

@@ -183,6 +183,10 @@ class SequenceDataModule(LightningDataModule, ABC):
         sizes = f"vocab_size={self.vocab_size}, num_classes={self.num_classes}, max_length={self.max_length}"
         return f"{type(self).__name__}({sizes})"
 
+    def training_classes(self) -> numpy.ndarray | None:
+        """The classes of the training examples, (examples,), if each is to come equally often; otherwise None."""
+        return None
+
     @abstractmethod
     def build_dataset(self, split: Split) -> BatchDataset:
         """Opens a split."""
@@ -212,6 +216,7 @@ class SequenceDataModule(LightningDataModule, ABC):
             bucketed=self.bucketed and not in_order,
             batch_lengths=self.batch_lengths,
             repeating=bool(getattr(self.trainer, "overfit_batches", 0)),
+            classes=self.training_classes() if training else None,
         )
 
     def train_dataloader(self) -> ResumableLoader:

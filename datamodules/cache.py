@@ -53,7 +53,9 @@ class GrowingArray:
         numpy.lib.format.write_array_header_1_0(self._stream, described)
 
 
-def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], Arrays]) -> dict[str, numpy.ndarray]:
+def cached(
+    folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], Arrays], flag: str | None = None
+) -> dict[str, numpy.ndarray]:
     """Opens the arrays that `build` makes, from `folder` if they are there already.
 
     Args:
@@ -61,6 +63,7 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], A
         key: All that the arrays depend on, as plain data. Its hash names the entry.
         build: Makes the arrays. It is given the folder in which the entry is built. There it may lay large arrays as
             memory maps named `{name}.npy`, and nothing else.
+        flag: The argument that gave the folder, for messages; None: it lies below data.root.
 
     Returns:
         The arrays as read-only memory maps. A damaged entry is rebuilt with a warning. Nothing partial is ever opened:
@@ -81,10 +84,10 @@ def cached(folder: str | Path, key: Mapping[str, Any], build: Callable[[Path], A
     except DataError:
         raise
     except OSError as error:
-        raise DataError(
-            f"cannot build the cache {entry} ({error}); make room, or let data.root be a folder of your own with links "
-            "to the files"
-        ) from error
+        elsewhere = "let data.root be a folder of your own with links to the files"
+        if flag:
+            elsewhere = f"let {flag} be a folder of your own"
+        raise DataError(f"cannot build the cache {entry} ({error}); make room, or {elsewhere}") from error
 
 
 def entry_of(folder: str | Path, key: Mapping[str, Any]) -> Path:

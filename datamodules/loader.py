@@ -83,6 +83,8 @@ class ResumableLoader:
             in the order of the lengths.
         batch_lengths: Lengths to one of which batches are padded; if None, any length may occur.
         repeating: Let every epoch be the first.
+        classes: (examples,) classes, of which each epoch of a training has equally many examples; if None, every
+            example comes once.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ResumableLoader:
         bucketed: bool = False,
         batch_lengths: tuple[int, ...] | None = None,
         repeating: bool = False,
+        classes: numpy.ndarray | None = None,
     ) -> None:
         self._dataset = dataset  # under another name Lightning, to overfit, would try to build the loader anew
         # Lightning looks for these two by name, and calls set_epoch of what it finds.
@@ -113,6 +116,7 @@ class ResumableLoader:
             bucketed=bucketed,
             allowed=batch_lengths,
             repeating=repeating,
+            classes=classes,
         )
         self._settings = {"examples": len(dataset), "stride": self.sampler.batch_size * world_size}
         self._loader = DataLoader(

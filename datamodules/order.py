@@ -43,6 +43,9 @@ class EpochBatches(Sampler[numpy.ndarray | Rounded]):
         allowed: Increasing lengths to one of which batches are padded, all ranks of a step to the same. Evaluation
             batches then have one size: the last is filled up with -1. If None, any length may occur.
         repeating: Let every epoch be the first, so that a model can be made to fit a few batches.
+        classes: (examples,) classes, of which each epoch of a training has equally many examples: those of rare
+            classes come several times, and some of frequent ones are left out until another epoch. If None, every
+            example comes once.
     """
 
     POOL = 50
@@ -60,7 +63,9 @@ class EpochBatches(Sampler[numpy.ndarray | Rounded]):
         bucketed: bool = False,
         allowed: tuple[int, ...] | None = None,
         repeating: bool = False,
+        classes: numpy.ndarray | None = None,
     ) -> None:
+        self.classes = classes if training else None
         self.count, self.training, self.seed, self.lengths = count, training, seed, lengths
         self.rank, self.world_size = rank, world_size
         self.bucketed, self.allowed = bucketed and lengths is not None, allowed
@@ -111,7 +116,7 @@ class EpochBatches(Sampler[numpy.ndarray | Rounded]):
         order = numpy.arange(self.count)
         if self.training:
             generator = numpy.random.default_rng([self.seed, self.epoch])
-            order = generator.permutation(self.count)
+            order = generator.permutation(self.count) if self.classes is None else balanced(self.classes, generator)
             return self._bucketed(order, generator) if self.bucketed else order
         if self.bucketed:
             order = numpy.argsort(numpy.asarray(self.lengths), kind="stable")
@@ -124,3 +129,21 @@ class EpochBatches(Sampler[numpy.ndarray | Rounded]):
         pools = [order[start : start + self.POOL * together] for start in range(0, len(order), self.POOL * together)]
         order = numpy.concatenate([pool[numpy.argsort(self.lengths[pool], kind="stable")] for pool in pools])
         return generator.permutation(order.reshape(self.batches, together)).ravel()
+
+
+def balanced(classes: numpy.ndarray, generator: numpy.random.Generator) -> numpy.ndarray:
+    """As many indices as there are examples, with equally many of each class, up to one, in random order.
+
+    Args:
+        classes: (examples,) classes.
+        generator: Where the order comes from.
+    """
+    groups = [numpy.flatnonzero(classes == each) for each in numpy.unique(classes)]
+    wanted = numpy.full(len(groups), len(classes) // len(groups))
+    wanted[generator.permutation(len(groups))[: len(classes) % len(groups)]] += 1
+    chosen = []
+    for group, number in zip(groups, wanted, strict=True):
+        # Every example of a class comes as often as any other of it, up to one.
+        rounds = [generator.permutation(group) for _ in range(-(-int(number) // len(group)))]
+        chosen.append(numpy.concatenate([*rounds, group[:0]])[:number])
+    return generator.permutation(numpy.concatenate(chosen))

@@ -17,6 +17,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 # So that classes can be given by name alone.
+import datamodules.files
 import datamodules.lra
 import datamodules.reasoning  # noqa: F401
 import wavspa_lit.tasks  # noqa: F401

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy
 from lightning import LightningDataModule
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from datamodules.errors import DataError
 from datamodules.loader import BatchDataset, ResumableLoader
+from datamodules.names import Split, Target
 
-Split = Literal["train", "val", "test"]
-Target = Literal["class", "multilabel", "regression", "token"]
+__all__ = ["Facts", "SequenceDataModule", "Split", "Target"]
 
 
 @dataclass(frozen=True)
@@ -168,15 +168,22 @@ class SequenceDataModule(LightningDataModule, ABC):
         Raises:
             DataError: If they are other data, and `other_data` is False.
         """
+        if self.other_data or self.input_names is not None:
+            return
         before, now = state_dict.get("data"), self.identity()
-        if not before or not now or self.other_data or self.input_names is not None:
+        if not before or not now:
             return
         if any(before.get(name) != now.get(name) for name in ("source", "fingerprint", "generator", "version")):
-            remedy = "data.root, where those lie" if before["source"] == "files" else "data.source=generate for those"
+            remedy = (
+                f"{self.place}, where those lie" if before["source"] == "files" else "data.source=generate for those"
+            )
             raise DataError(
                 f"these are other data than the checkpoint's: here {_said(now)}, there {_said(before)}; give {remedy}, "
                 "or --other_data to take these"
             )
+
+    place = "data.root"
+    """The argument that says where files lie, for messages."""
 
     def __str__(self) -> str:
         """Name and sizes; Lightning's own would open every loader."""

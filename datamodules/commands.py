@@ -13,12 +13,15 @@ import jsonargparse
 import numpy
 
 from datamodules import lra
+from datamodules.base import SequenceDataModule
 from datamodules.errors import DataError, MissingData
+from datamodules.files import Files
+from datamodules.files import commands as of_files
 from datamodules.loader import IGNORED, BatchDataset
 from datamodules.lra.base import SPLITS, ArenaDataModule
 from datamodules.sources import pathfinder_release
 
-TASKS: dict[str, tuple[type[ArenaDataModule], dict[str, int]]] = {
+TASKS: dict[str, tuple[type[SequenceDataModule], dict[str, int]]] = {
     "listops": (lra.ListOps, {}),
     "text": (lra.Text, {}),
     "retrieval": (lra.Retrieval, {}),
@@ -26,7 +29,10 @@ TASKS: dict[str, tuple[type[ArenaDataModule], dict[str, int]]] = {
     "pathfinder": (lra.Pathfinder, {}),
     "path_x": (lra.Pathfinder, {"resolution": 128}),
     "path_256": (lra.Pathfinder, {"resolution": 256}),
+    "files": (Files, {}),
 }
+SIZES = ("dim", "layers", "mlp_dim")
+"""Options of `info files` that are not the data module's: the model that memory is estimated for."""
 COMMANDS = {
     "prepare": "read, generate or download the data into the cache",
     "verify": "read every example of every split and check it",
@@ -61,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
 
     Flags may be written as `wavspa fit` takes them: `--data.root` means `--root`.
     """
-    parser = _Parser(prog="wavspa data", description="The data of the Long Range Arena.")
+    parser = _Parser(prog="wavspa data", description="The data of the Long Range Arena, and files of your own.")
     commands = parser.add_subcommands()
     for command, text in COMMANDS.items():
         tasks = _Parser(description=text)
@@ -73,6 +79,8 @@ def run(arguments: Sequence[str]) -> int:
             options = _Parser()
             options.add_class_arguments(kind)
             options.set_defaults(defaults)
+            if kind is Files and command == "info":
+                options.add_function_arguments(of_files.info, skip={"data"})
             names.add_subcommand(task, options, help=_summary(kind, defaults))
     config = parser.parse_args([re.sub(r"^--data\.", "--", argument) for argument in arguments])
     command = config.subcommand
@@ -80,7 +88,12 @@ def run(arguments: Sequence[str]) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: sys.stderr.write(f"warning: {message}\n")  # type: ignore[assignment]
         try:
-            data = TASKS[task][0](**config[command][task].as_dict())
+            given = config[command][task].as_dict()
+            sizes = {name: given.pop(name) for name in SIZES if name in given}
+            data = TASKS[task][0](**given)
+            if isinstance(data, Files):
+                return of_files.verify(data) if command == "verify" else of_files.info(data, **sizes)
+            assert isinstance(data, ArenaDataModule)
             return {"prepare": prepare, "verify": verify, "info": info, "write": write}[command](task, data)
         except ValueError as error:
             flags = "|".join(config[command][task].as_dict())
@@ -89,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:
             return 1 if isinstance(error, DataError) else 2
 
 
-def _summary(kind: type[ArenaDataModule], defaults: dict[str, int]) -> str:
+def _summary(kind: type[SequenceDataModule], defaults: dict[str, int]) -> str:
     text = (kind.__doc__ or "").split("\n")[0].rstrip(".")
     return f"{text} ({', '.join(f'{name} {value}' for name, value in defaults.items())})" if defaults else text
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.buckets import pad_batch
+from datamodules.names import IGNORED
 from datamodules.order import EpochBatches, Rounded
 from datamodules.workers import end_with_parent
 
-IGNORED = -100
 GRACE = 60
 """Seconds that a worker process waits for the trainer to end it after SIGTERM."""
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 # So that classes can be given by name alone.
-import datamodules.files
+import datamodules.files.module
 import datamodules.lra
 import datamodules.reasoning  # noqa: F401
 import wavspa_lit.tasks  # noqa: F401
@@ -144,6 +144,8 @@ class WavspaCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Reports what the configs refuse as errors of the command line."""
         config = self.config[self.subcommand]
+        if config.ckpt_path:
+            self._take_schema(config)
         try:
             with imports(self.trusting):
                 super().instantiate_classes()
@@ -172,6 +174,14 @@ class WavspaCLI(LightningCLI):
             compile_blocks(self.model.encoder.blocks)
         if self.speed == "graphs":
             GraphedStates(self.model.encoder)
+
+    def _take_schema(self, config: jsonargparse.Namespace) -> None:
+        """Gives data of the user's own the vocabulary and the classes of the checkpoint, whose model knows these."""
+        options = config.data.get("init_args") or {}
+        if "schema" in options and options["schema"] is None:
+            saved = read_checkpoint(config.ckpt_path, mmap=True)
+            name = config.data.class_path.split(".")[-1]
+            config.data.init_args.schema = saved.get(name, {}).get("schema")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the trainer of the parsed options, with the run directory."""

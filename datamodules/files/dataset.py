@@ -7,7 +7,8 @@ from torch import Tensor
 from datamodules.cache import Arrays
 from datamodules.files.reading import about_of
 from datamodules.files.schema import FIRST, UNKNOWN, Schema
-from datamodules.loader import IGNORED, Batch, BatchDataset
+from datamodules.loader import Batch, BatchDataset
+from datamodules.names import IGNORED
 
 NO_CLASS = -1
 """Number of a class that is not in the schema."""
@@ -88,6 +89,8 @@ class FilesDataset(BatchDataset):
             tokens[mask] = self.translate(numpy.concatenate(parts))
             batch["tokens"] = self._shaped(tokens)
         batch["labels"] = self.labels_of(indices, mask.shape[1])
+        if self.labels is None and self.schema.target == "token":
+            batch["labels"][torch.from_numpy(~mask)] = IGNORED
         # A mask that masks nothing would only keep attention from its fastest kernels.
         return batch if mask.all() else {**batch, "mask": self._shaped(mask)}
 
@@ -96,7 +99,12 @@ class FilesDataset(BatchDataset):
         return tensor.view(-1, self.ways, array.shape[1]) if self.ways > 1 else tensor
 
     def labels_of(self, indices: numpy.ndarray, length: int | None = None) -> Tensor:
-        """The labels of examples; labels of positions are padded to `length`, and end to end if that is None."""
+        """The labels of examples, or 0 if they have none.
+
+        Args:
+            indices: (examples,) which examples.
+            length: To which labels of positions are padded; None: they are put end to end.
+        """
         target, count = self.schema.target, len(indices)
         if self.labels is None:
             if target in ("class", "token"):
@@ -113,7 +121,8 @@ class FilesDataset(BatchDataset):
             for row, part in enumerate(parts):
                 flags[row, self.classes[part]] = 1.0
             return torch.from_numpy(flags)
-        parts = [numpy.where(part >= 0, self.classes[part], IGNORED)[: self.schema.max_length] for part in parts]
+        parts = [part[: self.schema.max_length] for part in parts]
+        parts = [numpy.where(part >= 0, self.classes[part.clip(0)], IGNORED) for part in parts]
         if length is None:
             return torch.from_numpy(numpy.concatenate(parts))
         labels = numpy.full((count, length), IGNORED, numpy.int64)

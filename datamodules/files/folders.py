@@ -46,7 +46,9 @@ class Folder(Table):
         """See `Table.rows`."""
         for label, file in self._files():
             if ending_of(file) in fasta.ENDINGS:
-                for row in fasta.Fasta(file).rows(()):
+                table = fasta.Fasta(file)
+                table.columns()  # refuses an empty file
+                for row in table.rows(()):
                     yield Row(f"{file.relative_to(self.path)}, {row.where}", {**row.values, "label": label})
                 continue
             name = str(file.relative_to(self.path))
@@ -74,5 +76,5 @@ class Folder(Table):
     def _array(self, file: Path) -> numpy.ndarray:
         try:
             return numpy.load(file, mmap_mode="r")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             self.fail(str(file.relative_to(self.path)), f"not an .npy file of numbers ({error})")

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy
 
-from datamodules.base import Target
 from datamodules.files.encodings import Encoding
 from datamodules.files.rows import shown
 from datamodules.files.tables import encoded
-from datamodules.loader import IGNORED
+from datamodules.names import IGNORED, Target
 
+LARGEST = float(numpy.finfo(numpy.float32).max)
 MOST_CLASSES = 10_000
 """Classes from which on labels are taken for something else."""
 
@@ -30,7 +30,7 @@ class LabelReader(ABC):
         self.names: dict[str, int] = {}
 
     @abstractmethod
-    def read(self, values: list[Any], length: int | None = None) -> numpy.ndarray:
+    def read(self, values: list[Any], length: int | None = None) -> list[Any]:
         """The numbers of a row.
 
         Args:
@@ -56,9 +56,9 @@ class LabelReader(ABC):
 class OneClass(LabelReader):
     """A class per sequence."""
 
-    def read(self, values: list[Any], length: int | None = None) -> numpy.ndarray:
+    def read(self, values: list[Any], length: int | None = None) -> list[Any]:
         """See `LabelReader.read`."""
-        return numpy.array([self.number(values[0])], numpy.int32)
+        return [self.number(values[0])]
 
 
 class Classes(LabelReader):
@@ -75,10 +75,10 @@ class Classes(LabelReader):
         if len(columns) > 1:
             self.names = {name: number for number, name in enumerate(columns)}
 
-    def read(self, values: list[Any], length: int | None = None) -> numpy.ndarray:
+    def read(self, values: list[Any], length: int | None = None) -> list[Any]:
         """See `LabelReader.read`; the numbers of the classes that hold."""
         if len(self.columns) > 1:
-            return numpy.array([n for n, value in enumerate(values) if _flag(value)], numpy.int32)
+            return [n for n, value in enumerate(values) if _flag(value)]
         value = values[0]
         if isinstance(value, str):
             value = [part.strip() for part in value.split(self.separator) if part.strip()]
@@ -88,7 +88,7 @@ class Classes(LabelReader):
             value = value.tolist()
         elif not isinstance(value, list | tuple):
             value = [value]
-        return numpy.array(sorted({self.number(each) for each in value}), numpy.int32)
+        return sorted({self.number(each) for each in value})
 
 
 class Values(LabelReader):
@@ -96,7 +96,7 @@ class Values(LabelReader):
 
     dtype = numpy.float32
 
-    def read(self, values: list[Any], length: int | None = None) -> numpy.ndarray:
+    def read(self, values: list[Any], length: int | None = None) -> list[Any]:
         """See `LabelReader.read`."""
         numbers = []
         for value in values:
@@ -104,14 +104,10 @@ class Values(LabelReader):
                 number = float(value)
             except (TypeError, ValueError):
                 number = math.nan
-            if not math.isfinite(number) or isinstance(value, bool):
-                raise ValueError(f"expected a number, got {shown(value)}")
+            if not abs(number) < LARGEST or isinstance(value, bool):
+                raise ValueError(f"expected a number within the range of float32, got {shown(value)}")
             numbers.append(number)
-        with numpy.errstate(over="raise"):
-            try:
-                return numpy.array(numbers).astype(numpy.float32)
-            except FloatingPointError:
-                raise ValueError(f"{shown(values)} is beyond the range of float32") from None
+        return numbers
 
 
 class PerPosition(LabelReader):
@@ -125,7 +121,7 @@ class PerPosition(LabelReader):
         super().__init__()
         self.letters = letters
 
-    def read(self, values: list[Any], length: int | None = None) -> numpy.ndarray:
+    def read(self, values: list[Any], length: int | None = None) -> list[Any]:
         """See `LabelReader.read`."""
         value = values[0]
         if isinstance(value, str):
@@ -138,7 +134,7 @@ class PerPosition(LabelReader):
         if length is not None and len(value) != length:
             raise ValueError(f"{len(value)} labels for a sequence of {length}")
         ignored = (None, IGNORED, str(IGNORED))
-        return numpy.array([IGNORED if each in ignored else self.number(each) for each in value], numpy.int32)
+        return [IGNORED if each in ignored else self.number(each) for each in value]
 
 
 def build_labels(target: Target, columns: tuple[str, ...], separator: str, encoding: Encoding) -> LabelReader:

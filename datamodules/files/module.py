@@ -10,7 +10,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from datamodules.base import SequenceDataModule, Split, Target
+from datamodules.base import SequenceDataModule
 from datamodules.buckets import choose_lengths
 from datamodules.errors import DataError
 from datamodules.files.dataset import FilesDataset
@@ -21,6 +21,7 @@ from datamodules.files.settings import Padding, Sampling, Settings
 from datamodules.files.splitting import SPLITS
 from datamodules.files.store import Store
 from datamodules.loader import BatchDataset, ResumableLoader
+from datamodules.names import Split, Target
 from datamodules.packed import Part
 
 
@@ -67,6 +68,8 @@ class Files(SequenceDataModule):
         num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of what is held out, and of the order.
     """
+
+    place = "data.train"
 
     def __init__(
         self,
@@ -242,7 +245,7 @@ class Files(SequenceDataModule):
 
     def training_labels(self) -> Iterator[Tensor]:
         """The labels of the training examples, block by block."""
-        dataset, chosen = self._whole("train"), self.store.chosen("train")
+        dataset, chosen = self.whole("train"), self.store.chosen("train")
         for start in range(0, len(chosen), BLOCK):
             yield dataset.labels_of(chosen[start : start + BLOCK])
 
@@ -250,9 +253,10 @@ class Files(SequenceDataModule):
         """See `SequenceDataModule.training_classes`."""
         if self.settings.sampling == "shuffled":
             return None
-        return self._whole("train").classes_of(self.store.chosen("train"))
+        return self.whole("train").classes_of(self.store.chosen("train"))
 
-    def _whole(self, split: Split) -> FilesDataset:
+    def whole(self, split: Split) -> FilesDataset:
+        """All examples of the file in which a split lies."""
         dataset = self.dataset(split)
         whole = dataset.whole if isinstance(dataset, Part) else dataset
         assert isinstance(whole, FilesDataset)

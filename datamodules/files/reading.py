@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 import numpy
 from tqdm import tqdm
 
-from datamodules.base import Target
-from datamodules.cache import Arrays, GrowingArray
+from datamodules.cache import Arrays
 from datamodules.errors import DataError, MissingData
 from datamodules.files import arrays, fasta
+from datamodules.files.buffers import Buffered
 from datamodules.files.encodings import Encoder, Encoding, Numbers, build_encoder
 from datamodules.files.folders import Folder
 from datamodules.files.labels import build_labels
@@ -21,6 +21,7 @@ from datamodules.files.parquet import Parquet
 from datamodules.files.rows import Row, Table, ending_of
 from datamodules.files.series import Series
 from datamodules.files.tables import JsonLines, Separated
+from datamodules.names import Target
 
 FORMATS = "a .csv, .tsv, .jsonl, .parquet, .fasta, .npz or .ts file, or a folder with a folder per class"
 SPLIT_NAMES = {
@@ -121,12 +122,12 @@ class _Packing:
         self.table, self.reading, self.labelled = table, reading, labelled and bool(reading.label)
         self.encoder: Encoder = build_encoder(reading.encoding, reading.tokenizer)
         self.labels = build_labels(reading.target, reading.label, reading.separator, reading.encoding)
-        self.tokens = GrowingArray(folder / "tokens.npy", self.encoder.dtype)
-        self.offsets = GrowingArray(folder / "offsets.npy", numpy.int64)
-        self.values = GrowingArray(folder / "labels.npy", self.labels.dtype)
-        self.value_offsets = GrowingArray(folder / "label_offsets.npy", numpy.int64)
-        self.splits = GrowingArray(folder / "splits.npy", numpy.uint8)
-        self.members = GrowingArray(folder / "members.npy", numpy.int64)
+        self.tokens = Buffered(folder / "tokens.npy", self.encoder.dtype)
+        self.offsets = Buffered(folder / "offsets.npy", numpy.int64)
+        self.values = Buffered(folder / "labels.npy", self.labels.dtype)
+        self.value_offsets = Buffered(folder / "label_offsets.npy", numpy.int64)
+        self.splits = Buffered(folder / "splits.npy", numpy.uint8)
+        self.members = Buffered(folder / "members.npy", numpy.int64)
         self.positions = self.count = self.skipped = self.missing = 0
         self.names: list[str] = []
 
@@ -141,8 +142,8 @@ class _Packing:
         for column in dict.fromkeys(wanted):
             self._check(column, columns)
         known = self._pack_sequences() if self.reading.sequences else None
-        self.offsets.append(numpy.zeros(1)) if known is None else None
-        self.value_offsets.append(numpy.zeros(1))
+        self.offsets.extend([0]) if known is None else None
+        self.value_offsets.extend([0])
         bar = tqdm(desc=self.table.path.name, unit=" rows", mininterval=1, delay=2)
         with bar:
             for row in self.table.rows(list(dict.fromkeys(wanted))):
@@ -189,7 +190,7 @@ class _Packing:
         for flag, column in (("data.sequences_id", key), ("data.sequences_text", content)):
             if column not in columns:
                 table.fail("", f"no such column among {', '.join(columns)}; name yours with {flag}", column)
-        self.offsets.append(numpy.zeros(1))
+        self.offsets.extend([0])
         for row in table.rows([key, content]):
             name = str(row.values[key])
             if name in known:
@@ -211,7 +212,7 @@ class _Packing:
         self.positions += len(sequence)
         self.missing += int(numpy.isnan(sequence).sum()) if isinstance(self.encoder, Numbers) else 0
         self.tokens.append(sequence.ravel())
-        self.offsets.append(numpy.array([self.positions]))
+        self.offsets.extend([self.positions])
 
     def _add(
         self, row: Row, text: list[str], label: tuple[str, ...], split: str | None, known: dict[str, int] | None
@@ -224,7 +225,7 @@ class _Packing:
             for column, value in zip(columns, inputs, strict=True):
                 if str(value) not in known:
                     self.table.fail(row.where, f"no sequence {str(value)!r} in {self.reading.sequences}", column)
-            self.members.append(numpy.array([known[str(value)] for value in inputs]))
+            self.members.extend([known[str(value)] for value in inputs])
             sequences, length = [], 0
         else:
             sequences = [
@@ -243,7 +244,7 @@ class _Packing:
         if label:
             self._add_label(row, label, length)
         if split:
-            self.splits.append(numpy.array([self._split(row, split)]))
+            self.splits.extend([self._split(row, split)])
         for sequence in sequences:
             self._append(sequence)
         self.count += 1
@@ -253,9 +254,9 @@ class _Packing:
             numbers = self.labels.read([row.values[name] for name in label], length)
         except ValueError as error:
             self.table.fail(row.where, str(error), ", ".join(label))
-        self.values.append(numbers)
+        self.values.extend(numbers)
         if self.reading.target == "multilabel":
-            self.value_offsets.append(numpy.array([self.values.length]))
+            self.value_offsets.extend([self.values.count])
 
     def _split(self, row: Row, split: str) -> int:
         name = str(row.values[split]).strip().lower()
@@ -276,12 +277,12 @@ class _Packing:
         grown = {
             "tokens": self.tokens,
             "offsets": self.offsets,
-            "labels": self.values,
+            "labels": self.values if self.labelled else None,
             "label_offsets": self.value_offsets if self.reading.target == "multilabel" and self.labelled else None,
             "splits": self.splits if split else None,
             "members": self.members if joined else None,
         }
-        unused = (self.value_offsets, self.splits, self.members)
+        unused = (self.values, self.value_offsets, self.splits, self.members)
         for array in unused:
             if array not in grown.values():
                 array.close()

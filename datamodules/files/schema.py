@@ -6,13 +6,12 @@ from typing import Any, Literal
 
 import numpy
 
-from datamodules.base import Target
 from datamodules.cache import Arrays
 from datamodules.errors import DataError
 from datamodules.files.encodings import Encoding, tokenizer_of
 from datamodules.files.labels import sorted_names
 from datamodules.files.reading import about_of
-from datamodules.loader import IGNORED
+from datamodules.names import IGNORED, Target
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 """Token ids: of padding, of what is not in the vocabulary, and of its first entry."""
@@ -130,11 +129,19 @@ def _pieces(packed: Arrays, train: numpy.ndarray, ways: int, channels: int = 1) 
     while start < len(used):
         end = max(start + 1, int(numpy.searchsorted(offsets, offsets[start] + PIECE, "right")) - 1)
         if used[start:end].any():
-            piece = packed["tokens"][offsets[start] * channels : offsets[end] * channels]
+            piece = read_part(packed["tokens"], int(offsets[start]) * channels, int(offsets[end]) * channels)
             if not used[start:end].all():
                 piece = piece[numpy.repeat(used[start:end], numpy.diff(offsets[start : end + 1]) * channels)]
             yield piece
         start = end
+
+
+def read_part(array: numpy.ndarray, start: int, end: int) -> numpy.ndarray:
+    """A part of an array; of a memory map it is read from the file, so that the map does not stay in memory."""
+    if not isinstance(array, numpy.memmap):
+        return array[start:end]
+    offset = array.offset + start * array.itemsize  # type: ignore[attr-defined]
+    return numpy.fromfile(str(array.filename), array.dtype, end - start, offset=offset)
 
 
 def _vocabulary(packed: Arrays, train: numpy.ndarray, ways: int, words: list[str], most: int) -> list[Any]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from datamodules.base import Split, Target
 from datamodules.files.encodings import ENCODINGS, Encoding
 from datamodules.files.schema import Normalise
+from datamodules.names import Split, Target
 
 Padding = Literal["batch", "bucket", "max"]
 Sampling = Literal["shuffled", "balanced"]

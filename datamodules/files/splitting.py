@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy
 
-from datamodules.base import Split
+from datamodules.names import Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -14,8 +14,8 @@ def hold_out(
 ) -> dict[Split, numpy.ndarray]:
     """Holds examples out at random, the same share of every class.
 
-    Each held-out part has its fraction of the examples, rounded. One example of each class at least stays for training,
-    because a class that is not trained on cannot be recognised.
+    Each held-out part has its fraction of the examples, rounded, but one at least. One example of each class at least
+    stays for training, because a class that is not trained on cannot be recognised.
 
     Args:
         candidates: (examples,) indices.
@@ -35,7 +35,7 @@ def hold_out(
     free = order[~keep]
     parts: dict[Split, numpy.ndarray] = {}
     for split, fraction in fractions.items():
-        wanted = min(len(free), round(fraction * len(candidates)))
+        wanted = min(len(free), max(1, round(fraction * len(candidates))))
         # Every n-th of the examples in the order of their classes: each class gives its share, up to one example.
         chosen = numpy.unique((numpy.arange(wanted) + 0.5) * len(free) / max(1, wanted)).astype(numpy.int64)
         parts[split] = numpy.sort(candidates[free[chosen]])

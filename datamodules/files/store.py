@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -10,7 +11,6 @@ from typing import Any, NoReturn
 
 import numpy
 
-from datamodules.base import Split
 from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError
 from datamodules.files.encodings import Encoding
@@ -20,6 +20,7 @@ from datamodules.files.schema import LONGEST, Schema, learn
 from datamodules.files.settings import Settings
 from datamodules.files.splitting import SPLITS, hold_out
 from datamodules.fingerprints import combined, remembered
+from datamodules.names import Split
 
 
 class Store:
@@ -101,7 +102,11 @@ class Store:
         path = self.path_of(split)
         if path not in self._packed:
             build = lambda folder: pack(path, self.reading, folder, flag=f"data.{split}")  # noqa: E731
-            self._packed[path] = cached(self.settings.cache, self.key(path), build, flag="data.cache")
+            self._packed[path] = packed = cached(self.settings.cache, self.key(path), build, flag="data.cache")
+            about = about_of(packed)
+            if skipped := about["skipped"]:
+                rows = about["examples"] + skipped
+                warnings.warn(f"{path}: {skipped} of {rows} rows have an empty sequence and are skipped", stacklevel=2)
         return self._packed[path]
 
     def is_cached(self) -> bool:

@@ -71,17 +71,18 @@ class Separated(Table):
                     yield number, stripped.split("\t")
             return
         csv.field_size_limit(LONGEST_FIELD)
-        reader, begun = csv.reader(lines, strict=True), 1
+        reader, begun, count = csv.reader(lines, strict=True), 1, 0 if self.names else -1
         try:
             for record in reader:
                 if record:
+                    count += 1
                     yield begun, record
                 begun = reader.line_num + 1
         except csv.Error as error:
             reason = str(error)
             if "unexpected end" in reason or "field limit" in reason:
                 reason = "a quote is opened here and never closed"
-            raise DataError(f"{self.path}, line {begun}: not a row of a .csv file ({reason})") from error
+            self.fail(f"row {count + 1} (line {begun})", f"not a row of a .csv file: {reason}")
 
 
 class JsonLines(Table):

@@ -1,0 +1,8 @@
+"""Names that readers, loaders and data modules share; importing them imports neither PyTorch nor Lightning."""
+
+from typing import Literal
+
+Split = Literal["train", "val", "test"]
+Target = Literal["class", "multilabel", "regression", "token"]
+IGNORED = -100
+"""Label of what is not scored."""

@@ -1,0 +1,254 @@
+"""Real trainings by the command itself: speed, first step, memory, how busy the GPU is.
+
+python benchmarks/real_training.py                                      on a GPU, data prepared: about 45 minutes
+python benchmarks/real_training.py --tasks lego --models wavspa-1 peer --seconds 30
+python benchmarks/real_training.py --tasks listops --seconds 5 --warmup 2 -- --data.num_train 200 --data.num_val 64 \\
+    --data.num_test 64 --data.max_length 200 --data.min_length 50 --model.encoder.layers 2       on a laptop
+
+Every row is two runs of `wavspa fit` with the task's config. The first finds the compilers' caches empty; it gives the
+cold first step and, after a warm-up, all the rest. The second finds them full, and ends after its first step.
+
+The peer is `torch.nn.TransformerEncoderLayer` with a padding mask instead of our blocks, in the same training. Valid
+tokens are those that are not padding. The GPU works for the share of time that NVML reports ("utilization"), the mean
+over the measured time. First steps count from the start of the process to the end of the first training step; "later"
+is the slowest step after that, in which a new length is compiled or recorded.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from wavspa_lit.tasks import SequenceClassification, TokenReasoning
+
+TASKS = ("listops", "text", "image", "lego")
+MODELS = {
+    "wavspa-1": ("WavSpA, level 1", ["--model.encoder.wavelet.level", "1"]),
+    "wavspa-3": ("WavSpA, level 3", ["--model.encoder.wavelet.level", "3"]),
+    "transformer": ("Transformer", ["-c", "model/transformer"]),
+    "peer": ("torch.nn.TransformerEncoderLayer", ["-c", "model/transformer"]),
+    "peer-eager": ("the same, eager", ["-c", "model/transformer", "--speed", "eager"]),
+}
+FOLDER = Path(__file__).resolve().parent
+
+
+class Meter(Callback):
+    """Measures a training and ends it; the numbers go to a JSON file.
+
+    Args:
+        output: The file.
+        warmup: Seconds after the first step that are not measured.
+        seconds: Seconds that are measured; with 0 the training ends after its first step.
+    """
+
+    def __init__(self, output: str, warmup: float, seconds: float) -> None:
+        self.output, self.warmup, self.seconds = Path(output), warmup, seconds
+        self.marks: dict[str, float] = {}
+        self.tokens: Tensor | int = 0
+        self.steps = self.sequences = 0
+        self.slowest = self.previous = 0.0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Notes when model and data exist."""
+        self.mark("built")
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes when the data are ready."""
+        self.mark("ready")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes when the sanity check is over."""
+        self.mark("checked")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: dict[str, Tensor], batch_idx: int
+    ) -> None:
+        """Counts; waits for the GPU only where a time is taken."""
+        now = time.time()
+        if "first step" not in self.marks:
+            self.previous = self.mark("first step")
+        elif "start" not in self.marks:
+            self.slowest, self.previous = max(self.slowest, now - self.previous), now
+            if now - self.marks["first step"] > self.warmup:
+                self.mark("start")
+        else:
+            tokens = next(batch[name] for name in ("tokens", "features") if name in batch)
+            self.tokens += batch["mask"].sum() if "mask" in batch else tokens.shape[0] * tokens.shape[1]
+            self.steps, self.sequences = self.steps + 1, self.sequences + len(tokens)
+            if now - self.marks["start"] > self.seconds:
+                self.mark("end")
+        if "end" in self.marks or not self.seconds:
+            memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else float("nan")
+            counts = {"steps": self.steps, "sequences": self.sequences, "tokens": int(self.tokens)}
+            numbers = {"marks": self.marks, "slowest": self.slowest, "memory": memory, **counts}
+            self.output.write_text(json.dumps(numbers))
+            trainer.should_stop = True
+
+    def mark(self, name: str) -> float:
+        """The time at which the GPU has done what was asked of it."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.marks[name] = time.time()
+        return self.marks[name]
+
+
+class PeerBlock(nn.Module):
+    """`torch.nn.TransformerEncoderLayer`, called as our blocks are."""
+
+    def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float) -> None:
+        super().__init__()
+        options: dict[str, Any] = {"activation": "gelu", "batch_first": True, "norm_first": True}
+        self.layer = nn.TransformerEncoderLayer(dim, heads, mlp_dim, dropout, **options)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """See `Block.forward`."""
+        return self.layer(x, src_key_padding_mask=None if mask is None else ~mask)
+
+
+def use_peer(task: SequenceClassification | TokenReasoning) -> None:
+    """Puts PyTorch's layers in the place of ours."""
+    config = task.encoder_config
+    sizes = (config.dim, config.attention.heads, config.mlp_dim, config.dropout)
+    task.encoder.blocks = nn.ModuleList(PeerBlock(*sizes) for _ in range(config.layers))
+
+
+class PeerClassification(SequenceClassification):
+    """Sequence classification by PyTorch's layers."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        use_peer(self)
+
+
+class PeerReasoning(TokenReasoning):
+    """Reasoning by PyTorch's layers."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        use_peer(self)
+
+
+class Utilization(threading.Thread):
+    """Asks nvidia-smi four times a second for the share of the time in which the GPU works."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.samples: list[tuple[float, float]] = []
+        command = [
+            "nvidia-smi",
+            "--query-gpu=utilization.gpu",
+            "--format=csv,noheader,nounits",
+            "-i",
+            "0",
+            "-lms",
+            "250",
+        ]
+        there = shutil.which("nvidia-smi")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True) if there else None
+
+    def run(self) -> None:
+        """Reads until the process ends."""
+        for line in self.process.stdout if self.process and self.process.stdout else ():
+            if line.strip().isdigit():
+                self.samples.append((time.time(), float(line)))
+
+    def stop(self) -> None:
+        """Ends the process."""
+        if self.process:
+            self.process.terminate()
+
+    def between(self, start: float, end: float) -> float:
+        """The mean in per cent, nan without samples."""
+        values = [value for moment, value in self.samples if start < moment <= end]
+        return statistics.mean(values) if values else float("nan")
+
+
+def fit(task: str, model: str, folder: Path, warmup: float, seconds: float, flags: list[str]) -> dict[str, Any]:
+    """One training, whose caches of compiled code lie in the folder; its numbers, times counted from its start."""
+    output = folder / "numbers.json"
+    output.unlink(missing_ok=True)
+    options = {"output": str(output), "warmup": warmup, "seconds": seconds}
+    trainer: dict[str, Any] = {"callbacks": [{"class_path": "real_training.Meter", "init_args": options}]}
+    # No validation but the check at the start.
+    trainer |= {"max_steps": 10**7, "max_epochs": -1, "val_check_interval": 10**9, "check_val_every_n_epoch": None}
+    overlay: dict[str, Any] = {"trainer": trainer}
+    if model.startswith("peer"):
+        kind = "PeerReasoning" if task == "lego" else "PeerClassification"
+        overlay["model"] = {"class_path": f"real_training.{kind}"}
+    config = folder / "meter.yaml"
+    config.write_text(yaml.safe_dump(overlay))
+    caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"), "TRITON_CACHE_DIR": str(folder / "triton")}
+    path = os.pathsep.join(filter(None, (str(FOLDER.parent), str(FOLDER), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "wavspa_lit", "fit", "-c", task, *MODELS[model][1], "-c", str(config)]
+    command += ["--run", str(folder / f"run{time.time():.0f}"), *flags]
+    utilization = Utilization()
+    utilization.start()
+    start = time.time()
+    done = subprocess.run(command, env={**os.environ, **caches, "PYTHONPATH": path}, capture_output=True, text=True)
+    utilization.stop()
+    if not output.is_file():
+        raise RuntimeError((done.stderr or done.stdout).strip()[-2000:])
+    numbers: dict[str, Any] = json.loads(output.read_text())
+    marks = numbers["marks"]
+    if "end" in marks:
+        numbers["busy"] = utilization.between(marks["start"] + 1, marks["end"])
+    numbers["marks"] = {name: moment - start for name, moment in marks.items()}
+    numbers["said"] = next((line for line in (done.stdout + done.stderr).splitlines() if "--speed" in line), "")
+    return numbers
+
+
+def row(task: str, model: str, arguments: argparse.Namespace) -> str:
+    """A line of the table; details go to stderr."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            cold = fit(task, model, Path(folder), arguments.warmup, arguments.seconds, arguments.flags)
+            warm = fit(task, model, Path(folder), 0, 0, arguments.flags)
+        except RuntimeError as error:
+            print(f"{task}, {model}: {error}", file=sys.stderr)
+            return f"| {task} | {MODELS[model][0]} | failed | | | | | | | |"
+    for name, numbers in (("cold", cold), ("warm", warm)):
+        moments = ", ".join(f"{mark} {moment:.1f} s" for mark, moment in numbers["marks"].items())
+        print(f"{task}, {model}, {name}: {moments}; {numbers['said']}", file=sys.stderr, flush=True)
+    taken = cold["marks"]["end"] - cold["marks"]["start"]
+    cells = [task, MODELS[model][0], f"{cold['tokens'] / taken / 1e6:.3f}", f"{cold['sequences'] / taken:,.0f}"]
+    cells += [f"{cold['steps'] / taken:.2f}", f"{cold['busy']:.0f} %", f"{cold['marks']['first step']:.1f}"]
+    cells += [f"{warm['marks']['first step']:.1f}", f"{cold['slowest']:.1f}", f"{cold['memory']:,.0f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Prints the table, a row as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=TASKS, help="configs")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--seconds", type=float, default=120, help="measured")
+    parser.add_argument("--warmup", type=float, default=30, help="seconds before that, after the first step")
+    parser.add_argument("flags", nargs="*", help="after --: more flags of wavspa fit")
+    arguments = parser.parse_args()
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    print(f"{name}, torch {torch.__version__}; {arguments.seconds:.0f} s each; {' '.join(arguments.flags)}\n")
+    print(
+        "| task | model | valid tokens/s, M | sequences/s | steps/s | GPU works | first step, cold, s | warm, s | ",
+        end="",
+    )
+    print("later, s | peak MiB |\n|---|---|" + "--:|" * 8, flush=True)
+    for task in arguments.tasks:
+        for model in arguments.models:
+            print(row(task, model, arguments), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wavspa_lit import __version__
+from wavspa_lit.files import cannot_write, unwritable, writable
 
 HELP = """usage: wavspa COMMAND [options]
 
@@ -29,7 +30,10 @@ COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "sweep", "
 
 
 def main() -> None:
-    """Runs the command of `sys.argv`. It ends quietly when nobody reads its output any more, as with `| head`."""
+    """Runs the command of `sys.argv`. It ends quietly when nobody reads its output any more, as with `| head`.
+
+    What cannot be written, because a folder is read-only or a disk full, is an error of a line.
+    """
     _own_packages_first()
     try:
         try:
@@ -44,6 +48,11 @@ def main() -> None:
         # What is left would be written when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if not unwritable(error):
+            raise
+        sys.stderr.write(f"error: {cannot_write(error)}\n")
+        sys.exit(1)
 
 
 def _own_packages_first() -> None:
@@ -51,17 +60,23 @@ def _own_packages_first() -> None:
 
     `python -m`, torchrun and PYTHONPATH=. search the working directory first. Worker processes inherit the order.
     """
-    home = Path(__file__).resolve().parent.parent
-    entries = {entry: Path(entry).resolve() for entry in sys.path}
+    home = os.path.realpath(Path(__file__).parent.parent)
+    try:
+        here = os.path.realpath(os.getcwd())
+    except FileNotFoundError:
+        sys.stderr.write("error: the working directory was removed; change to another\n")
+        sys.exit(1)
+    entries = {entry: os.path.realpath(entry) for entry in sys.path}
+    # Unlike a Path, os.path says no where a folder must not be looked into.
     behind = [
         entry
         for entry, folder in entries.items()
         if folder != home
-        and (folder == Path.cwd() or (folder / "datamodules").is_dir() or (folder / "datamodules.py").is_file())
+        and (folder == here or os.path.isdir(f"{folder}/datamodules") or os.path.isfile(f"{folder}/datamodules.py"))
     ]
     sys.path[:] = [entry for entry in sys.path if entry not in behind]
     if home not in entries.values():
-        sys.path.append(str(home))
+        sys.path.append(home)
     sys.path += behind
 
 
@@ -91,9 +106,26 @@ def _run(arguments: Sequence[str]) -> None:
         run_list(arguments[1:])
     else:
         _check("command", arguments[0], COMMANDS)
+        _find_place_for_compiled_code()
         from wavspa_lit.cli import main as run_cli
 
         run_cli()
+
+
+def _find_place_for_compiled_code() -> None:
+    """Gives the compiler a temporary folder if the one that it is told cannot be written; it would fail at import."""
+    folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    if not folder or writable(folder):
+        return
+    import atexit
+    import shutil
+    import tempfile
+
+    place = os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp(prefix="torchinductor_")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    sys.stderr.write(
+        f"warning: TORCHINDUCTOR_CACHE_DIR {folder} cannot be written; compiled code lies in {place}, for this run\n"
+    )
 
 
 def _check(what: str, name: str, known: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ from wavspa_lit.callbacks import SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, quieten
 from wavspa_lit.errors import LengthError
-from wavspa_lit.files import unwritable, writable
+from wavspa_lit.files import name, unwritable, writable
 from wavspa_lit.private import known_classes_only
 from wavspa_lit.refusals import OF_FILES, OF_OPTIONS, OF_RUNS, Refusal, first, last_of, of_arguments
 from wavspa_lit.renamed import renamed_flags
@@ -133,6 +133,8 @@ class WavspaCLI(LightningCLI):
     def _place(self, config: jsonargparse.Namespace, parser: LightningArgumentParser) -> None:
         """Decides on the run directory, and puts below it what loggers write to relative folders."""
         self.saved_config, self.run_directory = config.clone(), self._run_directory(config)
+        if config.get("output") and not writable(Path(config.output).parent):
+            parser.error(f"--output {config.output} cannot be written: give another place, or make room there")
         if self.subcommand != "fit" and not writable(self.run_directory):
             if self.subcommand == "predict" and not config.output:
                 parser.error(f"--output FILE is needed: {self.run_directory} cannot be written")
@@ -210,7 +212,12 @@ class WavspaCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         if not self.describing:
-            super()._run_subcommand(subcommand)
+            try:
+                super()._run_subcommand(subcommand)
+            except OSError as error:
+                if unwritable(error):
+                    name(error, self.run_directory)
+                raise
             return
         config = self.config[subcommand]
         print(describe(self.model, config.length or self.datamodule.trained_length))
@@ -270,11 +277,6 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # Lightning's, and clear
         sys.exit(2)
-    except OSError as error:
-        if not unwritable(error):
-            raise
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
     except SystemExit:
         close_process_group()
         raise

@@ -6,6 +6,7 @@ import inspect
 import logging
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
@@ -23,6 +24,7 @@ import wavspa_lit.callbacks
 import wavspa_lit.tasks
 from wavspa_lit.callbacks import EMA, StopEarly
 from wavspa_lit.choices import nearest as closest
+from wavspa_lit.files import unwritable
 from wavspa_lit.flags import page
 from wavspa_lit.packaged import find_config
 from wavspa_lit.renamed import renamed_everywhere
@@ -62,6 +64,12 @@ def quieten() -> None:
         shown.add(str(message))
         return "" if repeated else f"warning: {message}\n"
 
+    def thread(failed: threading.ExceptHookArgs) -> None:
+        """TensorBoard's thread, when the disk is full: the next write raises the error again, where it is told."""
+        if not (failed.exc_value and unwritable(failed.exc_value)):
+            threading.__excepthook__(failed)
+
+    threading.excepthook = thread
     warnings.formatwarning = line
     for message in IRRELEVANT:
         warnings.filterwarnings("ignore", message=f"(?s).*{message}")

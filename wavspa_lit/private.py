@@ -1,4 +1,4 @@
-"""What this project uses of Lightning, jsonargparse and PyTorch beyond their public interfaces, in one place.
+"""What this project uses of Lightning and jsonargparse beyond their public interfaces, in one place.
 
 pyproject.toml caps the versions of both, because a minor release may change any of it. To lift a cap, install the new
 version and run `make test test-slow`: `tests/test_private.py` names what is gone, and the other tests what behaves
@@ -6,18 +6,13 @@ differently. `cli.py` also overrides three private methods of `LightningCLI` (`_
 `_parse_ckpt_path`, `_run_subcommand`) and calls two (`_parser`, `_get`):
 https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.6/src/lightning/pytorch/cli.py
 
-PyTorch's version has no cap. What is used of it here does nothing where a version does not have it, and only that test
-says so. The layers below Lightning use a few more of its private names, which the test lists with their files.
+What is used of PyTorch in the same way is in `private_torch.py`, which imports neither.
 """
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any
 
 import jsonargparse
-import torch
 from jsonargparse._common import parsing_settings
 from lightning import Trainer
 from lightning.pytorch.strategies import DDPStrategy
@@ -74,51 +69,3 @@ def known_classes_only(active: bool) -> Iterator[None]:
         yield
     finally:
         parsing_settings.update(settings)
-
-
-def clear_caches_of_sharded_tensors() -> None:
-    """Empties PyTorch's caches that hold device meshes, which hold process groups, whose threads then end.
-
-    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/distributed/tensor/_redistribute.py
-    """
-    from torch.distributed.tensor import _redistribute, debug
-
-    for module, name in ((debug, "_clear_sharding_prop_cache"), (_redistribute, "clear_redistribute_planner_cache")):
-        getattr(module, name, lambda: None)()
-    for each in gc.get_objects():
-        if type(each) is type(lru_cache(len)) and str(each.__module__).startswith("torch.distributed."):
-            each.cache_clear()
-
-
-def start_compiler_processes() -> None:
-    """Starts the processes in which Inductor compiles; it would start them itself at the first compilation.
-
-    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/async_compile.py
-    """
-    from torch._inductor import async_compile  # takes long to import
-
-    getattr(async_compile.AsyncCompile, "warm_pool", lambda: None)()
-
-
-def set_option(config: Any, name: str, value: Any) -> None:
-    """Sets an option of the compiler, such as `mix_order_reduction` of `torch._inductor.config.triton`, if it has it.
-
-    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/config.py
-    """
-    if hasattr(config, name):
-        setattr(config, name, value)
-
-
-@contextmanager
-def streams_may_differ() -> Iterator[None]:
-    """Suppresses PyTorch's warning of gradients that are accumulated on another stream than they were made on.
-
-    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/autograd/graph.py
-    """
-    warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)
-    before = getattr(torch._C, "_warn_on_accumulate_grad_stream_mismatch", lambda: True)()
-    warn(False)
-    try:
-        yield
-    finally:
-        warn(before)

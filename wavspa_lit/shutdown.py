@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import distributed
 
-from wavspa_lit.private import clear_caches_of_sharded_tensors
+from wavspa_lit.private_torch import clear_caches_of_sharded_tensors
 
 
 def close_process_group() -> None:

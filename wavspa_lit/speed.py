@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.choices import check
-from wavspa_lit.private import set_option, start_compiler_processes, streams_may_differ
+from wavspa_lit.private_torch import set_option, start_compiler_processes, streams_may_differ
 
 if TYPE_CHECKING:
     from wavspa_lit.nn import Encoder

@@ -22,8 +22,18 @@ def write(settings: Settings, folder: Path, count: int, workers: int = 1) -> Non
     """Writes the first `count` images below a folder, except for those that an interrupted run has finished.
 
     Raises:
-        DataError: If the folder holds other images.
+        DataError: If the folder holds other images, or cannot be written.
     """
+    try:
+        _write(settings, folder, count, workers)
+    except OSError as error:
+        raise DataError(
+            f"cannot write below {folder} ({error.strerror}); make room there, or use another data.root. What is "
+            "finished is not drawn again"
+        ) from error
+
+
+def _write(settings: Settings, folder: Path, count: int, workers: int) -> None:
     mark = json.dumps(asdict(settings))
     file = folder / MARK
     if folder.exists() and any(folder.iterdir()) and (not file.is_file() or file.read_text() != mark):

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import time
 import venv
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -95,6 +96,22 @@ def test_without_a_folder_for_compiled_code_the_slow_path_serves(tmp_path):
     code = "import torch; from wavspa_lit.wavelets import wavedec\nwavedec(torch.ones(4, 8192, 64), 'db4', 2); print(3)"
     environment = _environment(TORCHINDUCTOR_CACHE_DIR=str(tmp_path / "file" / "cache"))
     assert subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], env=environment, text=True) == "3\n"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_command_finds_another_folder_for_compiled_code(kind, tmp_path):
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / "cache") if kind == "file" else "/proc"
+    done = subprocess.run(
+        [*MODULE, "fit", "-c", "lego", "--print_config"],
+        env=_environment(TORCHINDUCTOR_CACHE_DIR=place),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stderr.startswith(
+        f"warning: TORCHINDUCTOR_CACHE_DIR {place} cannot be written"
+    )
+    assert not Path(done.stderr.split("lies in ")[1].split(",")[0]).exists()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, takes_pictures
+from wavspa_lit.files import replacing
 from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.curves import Curve, curve_of, draw_curves
 from wavspa_lit.reporting.pictures import draw_history
@@ -102,8 +103,9 @@ class ExtrapolationCurve(Callback):
         if not curve or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         figure = draw_curves({"test": [curve]}, name, _trained(pl_module), metrics.get("test/chance"))
-        with suppress(OSError):  # `Results` says that the run directory cannot be written
-            figure.savefig(Path(trainer.default_root_dir) / "extrapolation.png", dpi=150)
+        file = Path(trainer.default_root_dir) / "extrapolation.png"
+        with suppress(OSError), replacing(file, "wb") as stream:  # `Results` says what cannot be written
+            figure.savefig(stream, dpi=150, format="png")
         log_figure(trainer, f"test/by_{name}", figure, logged_step(trainer))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 
@@ -28,10 +29,11 @@ class ResumedState(Callback):
             placed = _placed(state, callback.dirpath or "")
             missing = [path for path in placed["best_k_models"] if not Path(path).is_file()]
             if missing:
-                rank_zero_warn(
-                    f"{missing[0]} is not there: its {callback.monitor} of {float(placed['best_model_score']):.4g} is "
-                    "forgotten, and the best checkpoint is chosen anew"
-                )
+                if trainer.state.fn == TrainerFn.FITTING:
+                    rank_zero_warn(
+                        f"{missing[0]} is not there: its {callback.monitor} of "
+                        f"{float(placed['best_model_score']):.4g} is forgotten, and the best checkpoint is chosen anew"
+                    )
                 placed |= {"best_k_models": {}, "best_model_score": None, "best_model_path": ""}
                 placed |= {"kth_best_model_path": "", "kth_value": callback.kth_value}
             checkpoint["callbacks"][callback.state_key] = placed

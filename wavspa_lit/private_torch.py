@@ -1,0 +1,61 @@
+"""What this project uses of PyTorch beyond its public interface, as far as it can do without.
+
+PyTorch's version has no cap: a function here does nothing where a version lacks what it calls, and
+`tests/test_private.py` says so. That test also lists the private names that other files need, and those files.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+
+def clear_caches_of_sharded_tensors() -> None:
+    """Empties PyTorch's caches that hold device meshes, which hold process groups, whose threads then end.
+
+    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/distributed/tensor/_redistribute.py
+    """
+    from torch.distributed.tensor import _redistribute, debug
+
+    for module, name in ((debug, "_clear_sharding_prop_cache"), (_redistribute, "clear_redistribute_planner_cache")):
+        getattr(module, name, lambda: None)()
+    for each in gc.get_objects():
+        if type(each) is type(lru_cache(len)) and str(each.__module__).startswith("torch.distributed."):
+            each.cache_clear()
+
+
+def start_compiler_processes() -> None:
+    """Starts the processes in which Inductor compiles; it would start them itself at the first compilation.
+
+    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/async_compile.py
+    """
+    from torch._inductor import async_compile  # takes long to import
+
+    getattr(async_compile.AsyncCompile, "warm_pool", lambda: None)()
+
+
+def set_option(config: Any, name: str, value: Any) -> None:
+    """Sets an option of the compiler, such as `mix_order_reduction` of `torch._inductor.config.triton`, if it has it.
+
+    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/config.py
+    """
+    if hasattr(config, name):
+        setattr(config, name, value)
+
+
+@contextmanager
+def streams_may_differ() -> Iterator[None]:
+    """Suppresses PyTorch's warning of gradients that are accumulated on another stream than they were made on.
+
+    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/autograd/graph.py
+    """
+    warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)
+    before = getattr(torch._C, "_warn_on_accumulate_grad_stream_mismatch", lambda: True)()
+    warn(False)
+    try:
+        yield
+    finally:
+        warn(before)

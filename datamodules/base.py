@@ -10,7 +10,7 @@ import numpy
 from lightning import LightningDataModule
 from torch import Tensor
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, at_least_one
 from datamodules.loader import BatchDataset, ResumableLoader
 from datamodules.names import Split, Target
 
@@ -73,9 +73,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         self, *, batch_size: int = 32, eval_batch_size: int | None = None, num_workers: int = 0, seed: int = 0
     ) -> None:
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size or 1)):
-            if value < 1:
-                raise ValueError(f"data.{name} must be at least 1, got {value}")
+        at_least_one(batch_size=batch_size, eval_batch_size=eval_batch_size)
         for name, value in (("num_workers", num_workers), ("seed", seed)):
             if value < 0:
                 raise ValueError(f"data.{name} must not be negative, got {value}")

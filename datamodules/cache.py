@@ -141,7 +141,7 @@ def _open(entry: Path, key: str) -> dict[str, numpy.ndarray]:
 def _mark(file: Path, edge: int = 1 << 20) -> list[int]:
     """The size of a file, and checksums of its first and last megabyte.
 
-    They cost little, and a file that was cut off or mixed up with another has others.
+    They cost little, and they differ for a file that was cut off or mixed up with another.
     """
     size = file.stat().st_size
     with file.open("rb") as stream:

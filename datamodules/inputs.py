@@ -128,8 +128,8 @@ def _picture(path: Path) -> Iterator[Record]:
 def _lines(path: Path, *, keepends: bool = False) -> list[str]:
     """The lines of a file without blank ones at its end.
 
-    Lines end at a line feed, after a carriage return or not: `splitlines` would also end them at characters that texts
-    may hold.
+    Lines end at a line feed, or at a carriage return and a line feed. `splitlines` is not used, because it also ends
+    lines at characters that texts may hold.
     """
     text = _decoded(path).rstrip("\r\n")
     if keepends:

@@ -45,8 +45,8 @@ class ArenaDataModule(OriginDataModule):
             `max_length`.
         mirrors: Addresses of the archive that are tried before the original one.
         batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
+        eval_batch_size: Evaluation examples per batch and rank. If None, batch_size.
+        num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of what is generated, of the holdout, and of the order.
     """
 
@@ -126,7 +126,7 @@ class ArenaDataModule(OriginDataModule):
 
     @abstractmethod
     def part(self, split: Split, *, generated: bool) -> tuple[str, numpy.ndarray | None]:
-        """The part in which a split lies, and the indices of its examples there; None if it is the whole part."""
+        """The part in which a split lies, and the indices of its examples there, or None if the split is all of it."""
 
     @abstractmethod
     def open(self, arrays: dict[str, numpy.ndarray], *, training: bool) -> BatchDataset:

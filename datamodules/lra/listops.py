@@ -11,7 +11,7 @@ import numpy
 from datamodules.augment import shuffle_arguments
 from datamodules.base import Split
 from datamodules.cache import Arrays
-from datamodules.errors import DataError
+from datamodules.errors import DataError, at_least_one
 from datamodules.inputs import Record
 from datamodules.lra.base import SPLITS, ArenaDataModule, text_of
 from datamodules.packed import PackedDataset
@@ -55,9 +55,7 @@ class ListOps(ArenaDataModule):
         super().__init__(**options)
         self.settings = Settings(min_length, max_length, max_depth, max_args, self.seed)
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
-        for split, count in self.counts.items():
-            if count < 1:
-                raise ValueError(f"data.num_{split} must be at least 1, got {count}")
+        at_least_one(num_train=num_train, num_val=num_val, num_test=num_test)
 
     @property
     def vocab_size(self) -> int:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from datamodules.base import Split
 from datamodules.cache import Arrays, GrowingArray
-from datamodules.errors import DataError
+from datamodules.errors import DataError, at_least_one
 from datamodules.inputs import Record
 from datamodules.lra.base import ArenaDataModule, text_of
 from datamodules.packed import PackedDataset
@@ -35,8 +35,7 @@ class Retrieval(ArenaDataModule):
 
     def __init__(self, max_length: int = 4000, **options: Any) -> None:
         super().__init__(**options)
-        if max_length < 1:
-            raise ValueError(f"data.max_length must be at least 1, got {max_length}")
+        at_least_one(max_length=max_length)
         if self.augment:
             raise ValueError("data.augment: Retrieval has no augmentation; leave it out")
         self._max_length = max_length

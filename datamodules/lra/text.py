@@ -9,7 +9,7 @@ import numpy
 from datamodules.augment import crop_bytes
 from datamodules.base import Split
 from datamodules.cache import Arrays
-from datamodules.errors import DataError
+from datamodules.errors import DataError, at_least_one
 from datamodules.inputs import Record
 from datamodules.listing import files_in
 from datamodules.lra.base import ArenaDataModule, text_of
@@ -43,8 +43,7 @@ class Text(ArenaDataModule):
 
     def __init__(self, max_length: int = 4096, **options: Any) -> None:
         super().__init__(**options)
-        if max_length < 1:
-            raise ValueError(f"data.max_length must be at least 1, got {max_length}")
+        at_least_one(max_length=max_length)
         self._max_length = max_length
 
     @property

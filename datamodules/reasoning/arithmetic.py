@@ -1,6 +1,6 @@
 """The copy and addition family: strings over more symbols, and decimal addition."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -63,7 +63,7 @@ class SortTask(StringTask):
 class AdditionTask(Task):
     """The sum of two decimal numbers of `length` digits each, lowest digit first, with one more digit.
 
-    The question is `first + second`; each digit is uniform, so numbers may have zeros in front.
+    The question is `first + second`; each digit is uniform, so numbers may have leading zeros.
     """
 
     name = "addition"
@@ -90,8 +90,8 @@ class AdditionTask(Task):
         return numpy.concatenate((first, plus, second), axis=1), answers
 
 
-class Copy(LengthGeneralization):
-    """Copying a string: the answer is the string itself.
+class _OnStrings(LengthGeneralization):
+    """A task on strings over some symbols.
 
     Args:
         symbols: Number of different symbols.
@@ -100,48 +100,32 @@ class Copy(LengthGeneralization):
         options: See `LengthGeneralization`.
     """
 
-    def __init__(
-        self, symbols: int = 10, max_train_length: int = 20, max_test_length: int = 40, **options: Any
-    ) -> None:
-        super().__init__(
-            CopyTask(symbols), max_train_length=max_train_length, max_test_length=max_test_length, **options
-        )
-
-
-class Reverse(LengthGeneralization):
-    """Reversing a string.
-
-    Args:
-        symbols: Number of different symbols.
-        max_train_length: Longest trained question.
-        max_test_length: Longest tested question.
-        options: See `LengthGeneralization`.
-    """
+    asked: ClassVar[type[StringTask]]
 
     def __init__(
         self, symbols: int = 10, max_train_length: int = 20, max_test_length: int = 40, **options: Any
     ) -> None:
         super().__init__(
-            ReverseTask(symbols), max_train_length=max_train_length, max_test_length=max_test_length, **options
+            self.asked(symbols), max_train_length=max_train_length, max_test_length=max_test_length, **options
         )
 
 
-class Sort(LengthGeneralization):
-    """Sorting a string.
+class Copy(_OnStrings):
+    """Copying a string: the answer is the string itself."""
 
-    Args:
-        symbols: Number of different symbols.
-        max_train_length: Longest trained question.
-        max_test_length: Longest tested question.
-        options: See `LengthGeneralization`.
-    """
+    asked = CopyTask
 
-    def __init__(
-        self, symbols: int = 10, max_train_length: int = 20, max_test_length: int = 40, **options: Any
-    ) -> None:
-        super().__init__(
-            SortTask(symbols), max_train_length=max_train_length, max_test_length=max_test_length, **options
-        )
+
+class Reverse(_OnStrings):
+    """Reversing a string."""
+
+    asked = ReverseTask
+
+
+class Sort(_OnStrings):
+    """Sorting a string."""
+
+    asked = SortTask
 
 
 class Addition(LengthGeneralization):

@@ -155,9 +155,9 @@ class MissingDuplicate(Task):
 
 
 class OddsFirst(Task):
-    """A binary string with its first, third, fifth ... symbol in front of its second, fourth, sixth ...
+    """A binary string with its first, third, fifth ... symbol moved before its second, fourth, sixth ...
 
-    The paper defines it so, while its released code puts the second, fourth, sixth ... in front.
+    The paper defines it so, while its released code puts the second, fourth, sixth ... symbol first.
     """
 
     name = "odds_first"

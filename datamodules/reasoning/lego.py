@@ -7,6 +7,7 @@ import numpy
 import torch
 
 from datamodules.base import Split
+from datamodules.errors import at_least_one
 from datamodules.loader import IGNORED, Batch, BatchDataset
 from datamodules.reasoning.base import ReasoningDataModule, StreamDataset
 from datamodules.reasoning.task import find_name
@@ -86,7 +87,7 @@ def sample(
     lengths = numpy.full((count, 1), n_vars)
     if min_vars is not None and min_vars < n_vars:
         lengths = generator.integers(min_vars, n_vars, (count, 1), endpoint=True)
-        # The front of a chain is a chain: the clauses beyond it move behind the others, where they are cut off.
+        # The first clauses of a chain are a chain, too. The others are moved to the end, where they are cut off.
         order = numpy.take_along_axis(order, numpy.argsort(order >= lengths, axis=1, kind="stable"), axis=1)
 
     clauses = numpy.empty((count, n_vars, CLAUSE), dtype=numpy.int64)
@@ -196,8 +197,8 @@ class Lego(ReasoningDataModule):
         num_val: Validation sentences.
         num_test: Test sentences.
         batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
+        eval_batch_size: Evaluation examples per batch and rank. If None, batch_size.
+        num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of the sentences and of their order.
         min_vars: Variables of the shortest training sentences, whose number is drawn for each from min_vars to n_vars;
             by default all have n_vars, as those of the validation and the test always do.
@@ -234,9 +235,7 @@ class Lego(ReasoningDataModule):
         self.varied = {"min_vars": min_vars, "roots": roots}
         self.group = find_name(group, GROUPS, "data.group")
         self.counts = {"train": num_train, "val": num_val, "test": num_test}
-        for split, count in self.counts.items():
-            if count < 1:
-                raise ValueError(f"data.num_{split} must be at least 1, got {count}")
+        at_least_one(num_train=num_train, num_val=num_val, num_test=num_test)
 
     @property
     def vocab_size(self) -> int:

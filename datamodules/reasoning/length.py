@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy
 
 from datamodules.base import Split
+from datamodules.errors import at_least_one
 from datamodules.loader import Batch, BatchDataset
 from datamodules.reasoning.base import ReasoningDataModule, StreamDataset, assemble
 from datamodules.reasoning.task import Sample, Task
@@ -84,8 +85,8 @@ class LengthGeneralization(ReasoningDataModule):
         stream: New questions each epoch, one length a batch; otherwise always the same ones, num_train / lengths of
             each length, in batches of mixed lengths.
         batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
+        eval_batch_size: Evaluation examples per batch and rank. If None, batch_size.
+        num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of the questions and of their order.
     """
 
@@ -106,10 +107,8 @@ class LengthGeneralization(ReasoningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, num_workers=num_workers, seed=seed)
-        numbers = {"num_train": num_train, "max_train_length": max_train_length, "test_stride": test_stride}
-        for name, value in {**numbers, "val_per_length": val_per_length, "test_per_length": test_per_length}.items():
-            if value < 1:
-                raise ValueError(f"data.{name} must be at least 1, got {value}")
+        at_least_one(num_train=num_train, max_train_length=max_train_length, test_stride=test_stride)
+        at_least_one(val_per_length=val_per_length, test_per_length=test_per_length)
         if max_test_length < max_train_length:
             raise ValueError(
                 f"data.max_test_length={max_test_length} must not be below data.max_train_length={max_train_length}"

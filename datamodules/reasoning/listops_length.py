@@ -8,6 +8,7 @@ import numpy
 
 from datamodules.base import Split
 from datamodules.cache import cached
+from datamodules.errors import at_least_one
 from datamodules.reasoning.base import AnsweredDataset, ReasoningDataModule
 from datamodules.sources.listops import TOKENS, Settings, cache_key, generate, pack
 
@@ -30,8 +31,8 @@ class ListOpsLength(ReasoningDataModule):
         num_test: Test expressions of each range.
         root: Folder of the caches.
         batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
+        eval_batch_size: Evaluation examples per batch and rank. If None, batch_size.
+        num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of the expressions and of their order.
     """
 
@@ -54,9 +55,7 @@ class ListOpsLength(ReasoningDataModule):
         self.lengths = [int(length) for length in lengths]
         if not self.lengths or self.lengths != sorted(set(self.lengths)):
             raise ValueError(f"data.lengths must be increasing, got {self.lengths}")
-        for name, value in (("num_train", num_train), ("num_val", num_val), ("num_test", num_test)):
-            if value < 1:
-                raise ValueError(f"data.{name} must be at least 1, got {value}")
+        at_least_one(num_train=num_train, num_val=num_val, num_test=num_test)
         lower = [min_length, *(length - 1 for length in self.lengths[:-1])]
         self.settings = [
             Settings(low, high, max_depth, max_args, seed) for low, high in zip(lower, self.lengths, strict=True)

@@ -55,8 +55,8 @@ class Scan(ReasoningDataModule):
         root: Folder of `tasks_train_length.txt` and `tasks_test_length.txt`.
         val_fraction: Part of the training commands that validates instead.
         batch_size: Training examples per batch and rank.
-        eval_batch_size: Evaluation examples per batch and rank; default: batch_size.
-        num_workers: Processes that build batches; 0: none.
+        eval_batch_size: Evaluation examples per batch and rank. If None, batch_size.
+        num_workers: Processes that build batches. If 0, the training process does.
         seed: Seed of the validation commands and of the order.
 
     Raises:

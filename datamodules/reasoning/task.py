@@ -37,7 +37,7 @@ class Task(ABC):
         return 1
 
     def input_length(self, length: int) -> int:
-        """Number of symbols of a question of this length; differs from it where a task has no such question."""
+        """Number of symbols of a question of this length; another number where a task has no question so long."""
         return length
 
     def sample(self, generator: numpy.random.Generator, length: int, count: int = 1) -> Sample:

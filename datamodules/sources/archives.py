@@ -123,7 +123,7 @@ def _decode(file: Path, encoding: str) -> None:
         plain.replace(file)
     except (OSError, EOFError, zlib.error) as error:
         plain.unlink(missing_ok=True)
-        file.unlink()  # going on with it would not mend it
+        file.unlink()  # a later attempt would only continue the damaged file
         raise OSError(f"the server sends it compressed as {encoding}, and {error}; it was removed") from error
 
 

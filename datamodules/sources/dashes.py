@@ -116,7 +116,8 @@ class Canvas:
     def turn(self, pivot: Point, degree: int, before: int) -> int:
         """Draws the next direction among those that have room; raises DeadEndError if there are none."""
         chosen = (degree + int(self.turns[bisect_left(self.sums, self.generator.random())])) % 360
-        if self.has_room(pivot, chosen, before):  # as likely as among those with room, and much faster to find out
+        # A first draw with room has the probability that it has below, and looking at one direction is much faster.
+        if self.has_room(pivot, chosen, before):
             return chosen
         directions = (degree + self.turns) % 360
         blocked = self.cells[self.shapes[directions] + self._index(*pivot)]

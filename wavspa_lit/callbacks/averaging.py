@@ -24,7 +24,11 @@ class EMA(EMAWeightAveraging):
         self._swapped = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Copies the model; raises MisconfigurationException where a process has only a part of it."""
+        """Copies the model.
+
+        Raises:
+            MisconfigurationException: If the strategy gives each process only a part of the parameters.
+        """
         if isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy)):
             raise MisconfigurationException("EMA needs whole parameters: leave it out, or use --trainer.strategy ddp")
         super().setup(trainer, pl_module, stage)

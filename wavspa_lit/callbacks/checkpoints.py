@@ -18,8 +18,8 @@ from wavspa_lit.private import put_loaders_where_the_checkpoint_was
 class LastCheckpoint(ModelCheckpoint):
     """Keeps `last.ckpt` at the latest validation, and also at the step at which a training stops between two.
 
-    Whatever stops it: the last step, a signal, or an exception. What is saved then is the state behind the last
-    complete optimiser step: the batches that had been drawn since are drawn again.
+    It does not matter what stops it: the last step, a signal, or an exception. What is saved then is the state after
+    the last complete optimiser step. Batches that were drawn since then are drawn again after a resume.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -53,14 +53,15 @@ class LastCheckpoint(ModelCheckpoint):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file that is saved."""
         assert self.dirpath is not None
         return Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}"
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Saves the state behind the last optimiser step, unless the parameters have moved on or may be broken.
+        """Saves the state after the last optimiser step, unless the parameters have changed since or may be broken.
 
-        Saving takes all ranks. Several ranks agree on a SystemExit; any other exception may be one rank's alone.
+        Nothing is saved either if one of several ranks may be alone with its exception, because saving takes all
+        ranks. They agree on a SystemExit, and on no other exception.
         """
         complete = self._loops is not None and self._step == trainer.global_step
         alone = trainer.world_size > 1 and not isinstance(exception, SystemExit)
@@ -74,9 +75,10 @@ class LastCheckpoint(ModelCheckpoint):
         rank_zero_only(print)(f"Saved {self.path} at step {self._step}; continue with --ckpt_path or --resume")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Makes every checkpoint one of a complete optimiser step, and due validations due again.
+        """Writes the curves out, and makes the checkpoint one of a complete optimiser step.
 
-        Curves are written out too, so that they reach as far as the checkpoint.
+        Batches whose gradients are being accumulated count as not drawn, because gradients are not saved. A validation
+        that was interrupted begins anew after a resume.
         """
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
@@ -84,7 +86,7 @@ class LastCheckpoint(ModelCheckpoint):
         loops = checkpoint["loops"]["fit_loop"]
         if self._loops is None or self._step != trainer.global_step:
             return
-        if _drawn(loops) > _drawn(self._loops):  # gradients are being accumulated, and are not saved
+        if _drawn(loops) > _drawn(self._loops):
             checkpoint["loops"]["fit_loop"] = self._loops
         elif trainer.global_step == trainer.max_steps and _epochs(loops) > _epochs(self._loops):
             checkpoint["loops"]["fit_loop"] = self._loops  # Lightning has closed the epoch before its end
@@ -117,7 +119,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints under another name and renames them, and never reads anything but plain data and tensors."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """A kill or an error at any moment leaves the old file or the new one."""
+        """Saves a checkpoint. A kill or an error at any moment leaves the old file or the new one, both whole."""
         with replacing(path, "wb") as stream:
             torch.save(checkpoint, stream)
 

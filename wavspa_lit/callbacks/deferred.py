@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 class Deferred:
-    """A number that is on its way from a GPU: to read it at once would let the GPU run out of work.
+    """A number that is copied from a GPU in the background, because waiting for it would let the GPU run out of work.
 
     Args:
         value: A tensor of one element, on any device.
@@ -19,7 +19,7 @@ class Deferred:
             self._arrived.record(torch.cuda.current_stream(value.device))
 
     def read(self) -> float:
-        """The number; waits for what the GPU was given before it, and for nothing that came after."""
+        """The number. Waits until the GPU has computed it, and not for work that it was given afterwards."""
         if self._arrived is not None:
             self._arrived.synchronize()
         return self._value.item()

@@ -34,7 +34,7 @@ class NaNGuard(Callback):
         self._step: _Step | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets what a training that broke off has left."""
+        """Forgets the losses of an earlier training that broke off."""
         self._losses, self._step = [], None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -46,7 +46,10 @@ class NaNGuard(Callback):
         self._losses.append((self._batch, loss.detach()))
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Looks at the losses of the step before, or of this one where they are known; gradients may be accumulated."""
+        """Looks at the losses of the step before if they are on a GPU, otherwise at those of this step.
+
+        There are several if gradients are accumulated.
+        """
         self._look(trainer)
         losses, self._losses = self._losses, []
         finite = torch.stack([loss for _, loss in losses]).isfinite().all()
@@ -63,7 +66,7 @@ class NaNGuard(Callback):
         self._look(trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Looks at the losses of the last step: nothing is saved if it has spoilt the weights."""
+        """Looks at the losses of the last step, so that no weights are saved that it has made NaN."""
         self._look(trainer)
 
     def _look(self, trainer: Trainer) -> None:

@@ -32,7 +32,7 @@ class GradientNorm(Callback):
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> int | None:
-    """Operations a second that a GPU can do, None if unknown."""
+    """Operations a second that a GPU can do at most, in matrix products of that dtype; None if that is not known."""
     if device.type != "cuda":
         return None
     if "H200" in torch.cuda.get_device_name(device):  # Lightning does not know it; its chip is the H100's
@@ -83,7 +83,7 @@ class Throughput(Callback):
         """Counts, and logs now and then."""
         mask, inputs = batch.get("mask"), batch["tokens"] if "tokens" in batch else batch["features"][..., 0]
         self._sequences += len(inputs)
-        # A sum is not read yet: that would wait for the GPU.
+        # The sum stays on its device, because reading it would wait for the GPU.
         count = torch.tensor(inputs.numel()) if mask is None else mask.sum()
         self._tokens = self._tokens.to(count.device) + count
         accumulating = trainer.global_step == self._step

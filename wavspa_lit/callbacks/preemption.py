@@ -35,11 +35,11 @@ class Preemption(Callback):
         self._before: dict[signal.Signals, Any] = {}
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the signals over, from Lightning as well, as early as there is something that takes long."""
+        """Takes the signals over, because the sanity check can take long: models may be compiled in it."""
         self._take_over(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the signals over if nothing was tried before."""
+        """Takes the signals over if there was no sanity check, and keeps Lightning from handling them."""
         if not self._before:
             self._take_over(trainer)
         leave_signals_to_us(trainer)
@@ -76,7 +76,7 @@ class Preemption(Callback):
             raise SystemExit(STATUS[signal.Signals(self._received or signal.SIGTERM)])
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Stops before the step; `LastCheckpoint` saves the state behind the step before."""
+        """Stops before the step; `LastCheckpoint` saves the state after the step before it."""
         self._check(trainer, trainer.fit_loop.epoch_loop.total_batch_idx)
 
     def on_train_batch_end(
@@ -88,9 +88,10 @@ class Preemption(Callback):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Stops within a validation, which can take longer than a cluster waits; but not within the last one.
+        """Stops within a validation, because it can take longer than a cluster waits, but not within the last one.
 
-        Once the last step is done nothing would be trained after a resume, and the validation would be missing.
+        A training that has done its last step has nothing left to train after a resume, so that its last validation
+        would be missing.
         """
         last = trainer.global_step == trainer.max_steps
         if self._before and not trainer.sanity_checking and not last:

@@ -12,7 +12,7 @@ def is_sharded(trainer: Trainer) -> bool:
 
 
 def whole_parameters(trainer: Trainer) -> AbstractContextManager[None]:
-    """Within it, parameters have their shapes and values on every process, to be read; all processes must enter it."""
+    """Within this context every process can read the parameters whole, in their shapes; all processes must enter it."""
     model = trainer.strategy.model
     if isinstance(model, FullyShardedDataParallel):
         return FullyShardedDataParallel.summon_full_params(model, writeback=False)  # type: ignore[return-value]

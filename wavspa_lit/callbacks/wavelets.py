@@ -109,7 +109,7 @@ class WaveletMonitor(Callback):
 
     def _show_now(self, trainer: Trainer, pl_module: LightningModule, step: int, pictures: bool, curves: bool) -> None:
         pictures = pictures and takes_pictures(trainer)
-        with whole_parameters(trainer):  # by all processes, whatever each has to show
+        with whole_parameters(trainer):  # which all processes must enter, also those that show nothing
             if trainer.is_global_zero and trainer.loggers:
                 if curves:
                     log_numbers(trainer, filter_errors(pl_module), step, MEANINGS)

@@ -51,7 +51,8 @@ def quadrature(dec_lo: Tensor, rec_lo: Tensor | None = None) -> Filters:
 
     Args:
         dec_lo: (taps,) or (taps, channels), the analysis low-pass.
-        rec_lo: The synthesis low-pass; None: the reversed dec_lo, which makes the bank orthogonal if dec_lo is.
+        rec_lo: The synthesis low-pass; None: dec_lo reversed. The bank is then orthogonal if dec_lo is orthonormal to
+            its even shifts.
     """
     signs = torch.ones(dec_lo.shape[0], dtype=dec_lo.dtype, device=dec_lo.device)
     signs[::2] = -1
@@ -75,7 +76,12 @@ def wavelet_filters(wavelet: pywt.Wavelet) -> Filters:
 
 
 def as_filters(bank: Any) -> Filters:
-    """Filters of a bank module, a wavelet or its name, four filters, or an orthogonal low-pass."""
+    """The filters of a bank module, a wavelet or its name, four filters, or an orthogonal low-pass.
+
+    Raises:
+        TypeError: For anything else.
+        ValueError: For a name that pywt does not know.
+    """
     if isinstance(bank, FilterBank):
         return bank.filters()
     if isinstance(bank, str):
@@ -99,7 +105,11 @@ class FilterBank(nn.Module, ABC):
         """The four filters, each (taps,) or (taps, channels)."""
 
     def _deviation(self) -> Tensor:
-        """Distortion less a pure delay, and aliases, of each channel: (2 * (2 * taps - 1), channels), 0 if perfect."""
+        """How far each channel is from perfect reconstruction: (2 * (2 * taps - 1), channels), 0 if it is perfect.
+
+        The first half is the impulse response of analysis and synthesis less that of a pure delay, the second half the
+        response of the aliases.
+        """
         dec_lo, dec_hi, rec_lo, rec_hi = (f if f.dim() == 2 else f[:, None] for f in self.filters())
         taps = dec_lo.shape[0]
         signs = torch.ones(taps, 1, dtype=dec_lo.dtype, device=dec_lo.device)
@@ -152,7 +162,8 @@ class FixedBank(FilterBank):
 
     Args:
         filters: The four filters, each (taps,) or (taps, channels).
-        dtype: Of the filters; None: PyTorch's default. `double()` cannot bring back what float32 has rounded off.
+        dtype: Of the filters; None: PyTorch's default. Give float64 here for exact filters, because a later `double()`
+            cannot bring back what float32 has rounded off.
     """
 
     def __init__(self, filters: Filters, *, dtype: torch.dtype | None = None) -> None:
@@ -177,7 +188,7 @@ class AdaptiveBank(FilterBank):
 
     Args:
         dec_lo: (taps,) or (taps, groups), the analysis low-pass at the start.
-        rec_lo: The synthesis low-pass at the start, which then trains on its own; None: the reversed dec_lo, always.
+        rec_lo: The synthesis low-pass at the start, which then trains on its own; None: it always is dec_lo reversed.
         dtype: As for `FixedBank`.
     """
 

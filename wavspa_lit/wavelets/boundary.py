@@ -24,14 +24,15 @@ def extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None =
     """Extends signals beyond both ends.
 
     Args:
-        x: (batch, length, channels); with `lengths`, zero behind each row's end.
-        left: Number of samples in front.
-        right: Number of samples behind.
+        x: (batch, length, channels). If `lengths` is given, entries after the end of a row must be zero.
+        left: Number of samples to add before the first.
+        right: Number of samples to add after the last.
         mode: Rule of the extension, a pywt mode (`periodization` and `periodic` are the same here).
-        lengths: (batch,) int64, the length of each row; None: all rows are full.
+        lengths: (batch,) int64, the length of each row; None: all rows are as long as x.
 
     Returns:
-        (batch, left + length + right, channels). Row b holds its extension behind its own end, then zeros.
+        (batch, left + length + right, channels). The extension of a row starts right after the row's own end; zeros
+        follow it.
     """
     if mode == "zero":
         return torch.nn.functional.pad(x, (0, 0, left, right))
@@ -50,7 +51,7 @@ def fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None 
         left: As for `extend`.
         right: As for `extend`.
         mode: As for `extend`, except `zero`.
-        lengths: As for `extend`; behind a row's end, values stay as they are.
+        lengths: As for `extend`. Values after the end of a row stay as they are.
 
     Returns:
         (batch, length, channels).
@@ -63,9 +64,10 @@ def fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None 
 
 
 class _Boundary(torch.autograd.Function):
-    """`_extend` or, when folding, `_fold`: each is the other's gradient.
+    """`_extend` or, when folding, `_fold`. Each is the gradient of the other.
 
-    What autograd would do on its own fills a signal with zeros for every sum of a few samples.
+    Autograd would compute the same gradients, but by filling a whole signal with zeros for every few samples that it
+    adds.
     """
 
     generate_vmap_rule = True
@@ -90,11 +92,17 @@ class _Boundary(torch.autograd.Function):
 
 
 def _outside(length: int, left: int, right: int, lengths: Tensor | None, like: Tensor) -> tuple[Tensor, ...]:
-    """Positions in front of and behind each row (batch or 1, count), and the rows' lengths (batch or 1, 1)."""
+    """Where an extension of each row lies.
+
+    Returns:
+        Positions before the row (batch or 1, left), positions after it (batch or 1, right), and the lengths of the
+        rows (batch or 1, 1). The first axis is 1 if all rows are equally long.
+    """
     n = torch.full((1,), length, device=like.device) if lengths is None else lengths
     before = torch.arange(-left, 0, device=like.device).expand(len(n), -1)
     beyond = torch.arange(right, device=like.device) + n[:, None]
-    return before, beyond, n.clamp(min=1)[:, None]  # an empty row is all zero, and so is what the indices give
+    # An empty row counts as one sample, because the rules need one. It is zero, and so is its extension.
+    return before, beyond, n.clamp(min=1)[:, None]
 
 
 def _extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
@@ -126,14 +134,19 @@ def _fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None
 
 
 def inside(x: Tensor, ends: Tensor | None) -> Tensor:
-    """Zeroes what lies behind the rows' ends (batch,) in x (batch, length, channels); None: nothing does."""
+    """Sets the entries of x (batch, length, channels) after the end of each row to zero.
+
+    Args:
+        x: The rows.
+        ends: (batch,) int64, the length of each row. If None, no row ends early and x is returned unchanged.
+    """
     if ends is None:
         return x
     return x.masked_fill((torch.arange(x.shape[1], device=x.device) >= ends[:, None])[..., None], 0.0)
 
 
 def _values(x: Tensor, positions: Tensor, n: Tensor, mode: str) -> Tensor:
-    """Values at positions (batch or 1, count) outside the signals of lengths n (batch or 1, 1)."""
+    """The extension of x at positions (batch or 1, count) outside the rows, whose lengths are n (batch or 1, 1)."""
 
     def at(index: Tensor) -> Tensor:
         return x.gather(1, index.expand(len(x), -1)[..., None].expand(-1, -1, x.shape[2]))
@@ -149,9 +162,18 @@ def _values(x: Tensor, positions: Tensor, n: Tensor, mode: str) -> Tensor:
 
 
 def _terms(mode: str, q: Tensor, n: Tensor) -> list[tuple[Tensor | None, Tensor, Tensor | None]]:
-    """The extension at positions q as a sum of weight · (x[index] - x[other]); None: of weight 1, less nothing.
+    """The extension at positions q, as a sum of terms `weight · (x[index] - x[other])`.
 
-    Differences are taken before they are multiplied by distances, which would multiply rounding errors.
+    Where a term's weight is None, it is 1; where its `other` is None, nothing is subtracted. Samples are subtracted
+    before they are multiplied by a distance, because the product of a large sample and a distance would lose digits.
+
+    Args:
+        mode: Boundary rule.
+        q: (batch or 1, count) int64, positions outside the rows.
+        n: (batch or 1, 1) int64, the lengths of the rows.
+
+    Returns:
+        Tuples of weight, index and other, each like q.
     """
     last = n - 1
     if mode in ("periodic", "periodization"):

@@ -26,14 +26,18 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
     """One level of analysis.
 
     Args:
-        x: (batch, length, channels), zero behind each row's end.
+        x: (batch, length, channels). Entries after the end of a row must be zero.
         bank: The filters of this level.
         mode: Boundary rule.
-        lengths: (batch,) int64, where the rows end; None: all are full.
+        lengths: (batch,) int64, the length of each row; None: all rows are as long as x.
         backend: See `wavedec`.
 
     Returns:
-        Approximation and detail, (batch, coefficients, channels), zero behind each row's last coefficient.
+        Approximation and detail, each (batch, coefficients, channels) in the dtype of x. Entries after the last
+        coefficient of a row are zero.
+
+    Raises:
+        ValueError: If the filters do not fit the channels, or the backend cannot serve x.
     """
     if isinstance(bank, Lifting):
         return bank.analyse(x, lengths)
@@ -69,12 +73,15 @@ def synthesise(
         high: Detail, in the same shape.
         bank: The filters of this level.
         mode: Boundary rule.
-        lengths: (batch,) int64, where the rows of the signal end; None: all are full.
-        total: Length to which the signal is cropped; None: as long as it comes.
+        lengths: (batch,) int64, the length of each row of the signal; None: all rows are equally long.
+        total: Length to which the signal is cropped; None: it is not cropped.
         backend: See `wavedec`.
 
     Returns:
-        (batch, length, channels), zero behind each row's end.
+        (batch, length, channels) in the dtype of low. Entries after the end of a row are zero.
+
+    Raises:
+        ValueError: If the filters do not fit the channels, or the backend cannot serve low.
     """
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
     dtype = low.dtype
@@ -92,18 +99,27 @@ def synthesise(
         periods, edge = None if ends is None else 2 * ends, taps // 2 - 1
         signal = inside(fold(full, edge, edge, "periodic", periods), periods)
     else:
-        wrapped = taps - 2 if mode == "official" else 0  # redundant: these coefficients only reach the padding
+        # With official there are (taps - 2) / 2 more coefficients, which only reach samples beyond the end.
+        wrapped = taps - 2 if mode == "official" else 0
         signal = full[:, taps - 2 : full.shape[1] - (taps - 2) - wrapped]
     return inside(signal[:, :total], lengths).to(dtype)
 
 
 def _extended(x: Tensor, taps: int, mode: str, lengths: Tensor | None, ends: Tensor | None) -> Tensor:
-    """X with as much of its continuation as the filters meet; ends (batch,) are where the coefficients end."""
+    """Extends x beyond both ends by as many samples as the filters reach.
+
+    Args:
+        x: (batch, length, channels).
+        taps: Length of the filters.
+        mode: Boundary rule.
+        lengths: See `analyse`.
+        ends: (batch,) int64, the coefficients of each row; None exactly if `lengths` is None.
+    """
     if mode == "periodization":
         x, even = _even(x, lengths)
         return extend(x, taps // 2 - 1, taps // 2 - 1, "periodic", even)
     if mode == "official":
-        # The released code pads to an even length by reflection and lets its circular convolution wrap around that.
+        # The signal is reflected up to an even length, and what lies beyond that comes from its other end.
         x = extend(x, taps - 2, taps - 2 + (x.shape[1] % 2 if lengths is None else 1), "reflect", lengths)
         periods = None if ends is None else 2 * ends
         return extend(inside(x, periods), 0, taps - 2, "periodic", periods)
@@ -111,7 +127,11 @@ def _extended(x: Tensor, taps: int, mode: str, lengths: Tensor | None, ends: Ten
 
 
 def _even(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Makes rows even by repeating their last sample, as pywt's periodization does."""
+    """Makes the length of each row even by repeating its last sample, as pywt's periodization does.
+
+    Returns:
+        The rows, and their lengths, or None if `lengths` is None.
+    """
     if lengths is None:
         return (torch.cat((x, x[:, -1:]), dim=1), None) if x.shape[1] % 2 else (x, None)
     ends = lengths + lengths % 2

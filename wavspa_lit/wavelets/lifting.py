@@ -14,7 +14,7 @@ from wavspa_lit.wavelets.boundary import extend, inside
 class Lifting(nn.Module, ABC):
     """One predict and one update step: `detail = odd - predict(even)`, `approximation = even + update(detail)`.
 
-    Odd lengths are continued by a zero, which is dropped again: the inverse is exact at every length.
+    A zero is added to signals of odd length and dropped by the synthesis, so that the inverse is exact at every length.
     """
 
     lengthens_details = False
@@ -22,14 +22,27 @@ class Lifting(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
-        """Estimates odd samples from even ones, both (batch, count, channels); rows end at `ends` (batch,)."""
+        """Estimates the odd samples from the even ones, both (batch, count, channels).
+
+        Args:
+            even: The even samples.
+            ends: (batch,) int64, how many of them each row has; None: all of them.
+        """
 
     @abstractmethod
     def update(self, detail: Tensor, ends: Tensor | None) -> Tensor:
-        """What is added to the even samples, in the same shapes."""
+        """What is added to the even samples, from the details; shapes and `ends` as for `predict`."""
 
     def analyse(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Maps (batch, length, channels), zero behind each row's end, to approximation and detail, half as long."""
+        """One level of analysis.
+
+        Args:
+            x: (batch, length, channels). Entries after the end of a row must be zero.
+            lengths: (batch,) int64, the length of each row; None: all rows are as long as x.
+
+        Returns:
+            Approximation and detail, each (batch, (length + 1) // 2, channels) in the dtype of x.
+        """
         dtype = x.dtype
         x = pad(x, (0, 0, 0, x.shape[1] % 2)).to(torch.promote_types(dtype, torch.float32))
         ends = None if lengths is None else (lengths + 1) // 2
@@ -39,7 +52,7 @@ class Lifting(nn.Module, ABC):
         return approximation.to(dtype), detail.to(dtype)
 
     def synthesise(self, approximation: Tensor, detail: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The inverse of `analyse`, with an even length."""
+        """The inverse of `analyse`: a signal of even length, that of odd length with its zero."""
         dtype = approximation.dtype
         approximation, detail = (x.to(torch.promote_types(dtype, torch.float32)) for x in (approximation, detail))
         ends = None if lengths is None else (lengths + 1) // 2
@@ -63,11 +76,11 @@ class LiftingScheme(Lifting):
 
 
 class AdaptiveLifting(Lifting):
-    """LiftWavSpA with learned predict and update filters under a SiLU (the paper's code).
+    """LiftWavSpA: learned predict and update filters, followed by a SiLU, as in the paper's code.
 
     Args:
         taps: Length of both filters.
-        channels: Channels, or groups of channels, with filters of their own; None: one filter for all.
+        channels: How many channels, or groups of neighbouring channels, have filters of their own; None: all share one.
         std: Standard deviation of the filters at the start.
     """
 
@@ -81,7 +94,7 @@ class AdaptiveLifting(Lifting):
 
     @classmethod
     def from_wavelet(cls, name: str, channels: int | None = None) -> "AdaptiveLifting":
-        """As many taps as a pywt wavelet has."""
+        """Random filters with as many taps as the pywt wavelet of that name has."""
         return cls(find_wavelet(name).dec_len, channels)
 
     def predict(self, even: Tensor, ends: Tensor | None) -> Tensor:
@@ -98,7 +111,11 @@ class AdaptiveLifting(Lifting):
 
 
 def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:
-    """Circular correlation of (batch, length, channels) with (taps,) or (taps, channels)."""
+    """Circular correlation of rows x (batch, length, channels) with filters (taps,) or (taps, groups).
+
+    Raises:
+        ValueError: If the channels of x are no multiple of the groups.
+    """
     taps, channels = len(filters), x.shape[2]
     filters = (filters if filters.dim() == 2 else filters[:, None]).to(x.dtype)
     if channels % filters.shape[1]:

@@ -18,8 +18,8 @@ def lattice_filter(angles: Tensor) -> Tensor:
     """The low-pass (2 * stages, ...) of lattice angles (stages, ...): orthonormal to its even shifts for any angles.
 
     Each stage maps neighbours (e, o) to (e sin θ + o cos θ, e cos θ - o sin θ); between stages the filter is delayed
-    by one sample. Its sum is √2 cos(Σθ - π/4), so that Σθ = π/4 gives a true low-pass. Computed in float64 where there
-    is such a thing, and returned in the dtype of the angles.
+    by one sample. The sum of the filter is √2 cos(Σθ - π/4), so that Σθ = π/4 gives a true low-pass. It is computed in
+    float64, except on devices that have none, and returned in the dtype of the angles.
     """
     exact = angles if angles.device.type == "mps" else angles.double()
     sin, cos = exact.sin(), exact.cos()
@@ -60,7 +60,8 @@ class OrthogonalBank(FilterBank):
 
     Args:
         angles: (stages,) or (stages, channels), the lattice angles at the start.
-        low_pass: Keep Σθ = π/4, so that the low-pass stays one; the last angle then follows from the others.
+        low_pass: Keep Σθ = π/4, which keeps the response of the low-pass at the highest frequency at zero. The last
+            angle then follows from the others.
         dtype: Of the angles; None: PyTorch's default.
     """
 

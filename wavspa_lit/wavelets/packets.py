@@ -22,16 +22,20 @@ def wavelet_packet(
     """The full tree of a wavelet packet analysis.
 
     Args:
-        x: As for `wavedec`, like bank, mode, mask and axis.
-        bank: Filters.
+        x: As for `wavedec`.
+        bank: As for `wavedec`.
         level: Depth.
-        mode: Boundary rule.
-        mask: (batch, length) bool, True for valid samples.
-        axis: The axis of the signal.
+        mode: As for `wavedec`.
+        mask: As for `wavedec`.
+        axis: As for `wavedec`.
         backend: As for `wavedec`.
 
     Returns:
         2 ** level bands in pywt's natural order: for level 2 `aa, ad, da, dd`, the first letter being level 1.
+
+    Raises:
+        ValueError: As for `wavedec`.
+        TypeError: As for `wavedec`.
     """
     signal, restore = channels_last(x, axis, mask)
     level = check(signal, bank, level, mode)

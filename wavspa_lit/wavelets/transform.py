@@ -32,10 +32,11 @@ def wavedec(
     Args:
         x: (..., length, channels) or, with `axis`, the signal along another axis; float64, float32, bfloat16, float16
             (half precision is accumulated in float32). Real numbers only.
-        bank: Filters, see `Bank`. Filters are (taps,) or (taps, channels).
+        bank: A filter bank or lifting module, a pywt wavelet or its name, four filters, or an orthogonal low-pass; or
+            a list of these, level 1 first. Filters are (taps,) or (taps, channels).
         level: Depth; None: `max_level`, the largest that pywt calls useful.
         mode: Boundary rule: any pywt mode with pywt's lengths and values, or `official` (the released code's).
-        mask: (batch, length) bool, True for valid samples, False for the padding behind them. Each row is then
+        mask: (batch, length) bool, True for valid samples, False for the padding after them. Each row is then
             transformed as if it were alone, and coefficients outside `band_masks` are 0. x must be
             (batch, length, channels).
         axis: The axis of the signal.
@@ -88,7 +89,7 @@ def waverec(
         (..., length, channels), in the dtype of the coefficients.
 
     Raises:
-        ValueError: If the coefficients' lengths do not fit each other or `length`.
+        ValueError: As for `wavedec`, and if the lengths of the coefficients do not fit each other or `length`.
     """
     if not coefficients:
         raise ValueError("coefficients is empty; pass the list that wavedec returned")
@@ -125,13 +126,16 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
     A coefficient is valid if the row alone, without padding, has it.
 
     Args:
-        mask: (batch, length) bool, True for valid samples, False for the padding behind them.
+        mask: (batch, length) bool, True for valid samples, False for the padding after them.
         bank: As for `wavedec`.
         level: Depth.
         mode: As for `wavedec`.
 
     Returns:
-        One mask (batch, coefficients) for each band, in the order of `wavedec`.
+        One mask (batch, coefficients) bool for each band, in the order of `wavedec`.
+
+    Raises:
+        ValueError: For an unknown mode, a negative level, or padding before a valid sample.
     """
     check_rule(mode, level)
     check_padding(mask)
@@ -158,7 +162,18 @@ def max_level(length: int, bank: Bank) -> int:
 def path_of_lengths(
     length: int | None, mask: Tensor | None, steps: Sequence[Bank], mode: str
 ) -> tuple[list[int | None], list[Tensor | None]]:
-    """The lengths, of whole signals and of rows, that an analysis by `steps` goes through, the signal's first."""
+    """The lengths that an analysis goes through, from the signal to the coarsest level.
+
+    Args:
+        length: Length of the signal; None: not known.
+        mask: See `wavedec`.
+        steps: The bank of each level, level 1 first.
+        mode: Boundary rule.
+
+    Returns:
+        Lengths of the whole signal, None where not known, and lengths (batch,) of its rows, None without a mask; one
+        more of each than there are steps.
+    """
     totals: list[int | None] = [length]
     rows: list[Tensor | None] = [None if mask is None else mask.sum(-1)]
     for step in steps:
@@ -168,7 +183,7 @@ def path_of_lengths(
 
 
 def at_level(bank: Bank, depth: int) -> Bank:
-    """The bank of level depth + 1."""
+    """The bank of level depth + 1; ValueError if there are filters for fewer levels."""
     if isinstance(bank, nn.ModuleList | list) or (isinstance(bank, tuple) and not isinstance(bank[0], Tensor)):
         if depth >= len(bank):
             raise ValueError(f"there are filters for {len(bank)} levels; level {depth + 1} needs one more")
@@ -177,7 +192,15 @@ def at_level(bank: Bank, depth: int) -> Bank:
 
 
 def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Any]:
-    """Views x as (batch, length, channels), and returns how to undo that."""
+    """Views x as (batch, length, channels).
+
+    Returns:
+        The view, and a function that gives a band (batch, coefficients, channels) the axes of x.
+
+    Raises:
+        TypeError: If x is not a tensor of floating point numbers.
+        ValueError: If it is empty or has no axis for the channels, or if the mask does not fit it.
+    """
     if not isinstance(x, Tensor):
         raise TypeError(f"wavelet transforms need tensors, got {type(x).__name__}; convert with torch.as_tensor")
     if not x.is_floating_point():
@@ -205,7 +228,18 @@ def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, An
 
 
 def masked(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """The signals (batch, length, channels), zero behind each row's end, and the rows' lengths."""
+    """Sets padding to zero.
+
+    Args:
+        x: (batch, length, channels).
+        mask: See `wavedec`.
+
+    Returns:
+        x with zeros after the end of each row, and the lengths (batch,) int64 of the rows, None without a mask.
+
+    Raises:
+        ValueError: If the mask is of another length.
+    """
     if mask is None:
         return x, None
     if mask.shape[1] != x.shape[1]:
@@ -221,7 +255,16 @@ def check_rule(mode: str, level: int = 0) -> None:
 
 
 def check(x: Tensor, bank: Bank, level: int | None, mode: str) -> int:
-    """The depth to go to, or an error that says what is wrong."""
+    """Checks the arguments of an analysis of x (batch, length, channels).
+
+    Warns if the level is deeper than `max_level`.
+
+    Returns:
+        The level; `max_level` if it is None.
+
+    Raises:
+        ValueError: For an unknown mode or a negative level.
+    """
     check_rule(mode, level or 0)
     if level is None:
         return max_level(x.shape[1], bank)

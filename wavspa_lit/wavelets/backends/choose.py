@@ -17,7 +17,7 @@ Way = Literal["triton", "traced", "compiled", "half_compiled", "torch_short", "t
 SHORT = 8
 """Taps up to which the gradients of PyTorch's own convolutions are the faster ones on a CPU."""
 LOOPED = 32
-"""Taps up to which loops are faster than PyTorch's convolutions; longer loops wait for the cache."""
+"""Taps up to which loops are faster than PyTorch's convolutions, because what longer loops read leaves the cache."""
 LARGE = 2**20
 """Samples from which a signal on a CPU is worth a compilation."""
 
@@ -35,7 +35,7 @@ def choose(x: Tensor, taps: int, samples: int, backend: str) -> Way:
         ValueError: If the backend is unknown or cannot serve x.
     """
     compiling = torch.compiler.is_compiling()
-    # The compiler does not see through vmap, and a fake tensor has no data to be fast with.
+    # The compiler does not see through vmap, and a fake tensor has no data, so that there is nothing to compute fast.
     dataless = not compiling and (torch._C._are_functorch_transforms_active() or isinstance(x, FakeTensor))
     size = x.shape[0] * samples * x.shape[2]
     return choose_from(backend, x.device.type, x.dtype, taps, size, compiling=compiling, dataless=dataless)

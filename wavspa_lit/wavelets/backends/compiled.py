@@ -19,7 +19,7 @@ from wavspa_lit.speed import start_compiler
 
 @cache
 def compiler_works() -> bool:
-    """Tries the compiler once; says so if it fails."""
+    """Whether there is a C++ compiler that works; tries it once, and warns with the reason if it fails."""
     try:
         start_compiler()
         torch.compile(lambda x: x.sin() + 1)(torch.zeros(64))
@@ -81,7 +81,7 @@ def filter_gradients(x: Tensor, low: Tensor, high: Tensor, taps: int) -> tuple[T
 
 
 def _run(loop: Callable[..., Any], filters: tuple[int, ...], x: Tensor, *others: Any) -> Any:
-    """The compiled loop, for any batch and length; the channels are the compiler's to know."""
+    """Runs the compiled loop. Batch and length are variables of the compiled code, channels and taps are constants."""
     ready = []
     for argument in (x, *others):
         if isinstance(argument, Tensor):
@@ -96,7 +96,10 @@ def _run(loop: Callable[..., Any], filters: tuple[int, ...], x: Tensor, *others:
 
 @cache
 def _compiled(loop: FunctionType, shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Callable[..., Any]:
-    """A compilation of its own for each kind of filter: the compiler gives up on functions that it compiles often."""
+    """The loop, compiled for filters of one shape.
+
+    Each shape gets a function of its own, because the compiler gives up on a function that it has to compile often.
+    """
     return torch.compile(FunctionType(loop.__code__.replace(), loop.__globals__))
 
 

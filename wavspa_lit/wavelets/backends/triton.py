@@ -27,8 +27,8 @@ if AVAILABLE:
     from wavspa_lit.wavelets.backends import triton_kernels as kernels
 
 RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
-"""What lies beyond the ends of a signal: pywt's modes of one term, and for synthesis `cropped`, which is periodization
-with the odd signal's even period, whose last sample is 0."""
+"""What lies beyond the ends of a signal: those of pywt's modes in which it is one sample, and `cropped`. That is for
+the synthesis: periodization in which the sample that makes an odd signal even is 0 instead of a repetition."""
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 WARPS = 1056
@@ -49,7 +49,7 @@ def analyse(
     taps = len(filters[0])
     if mode in RULES:
         return down(x, *filters, _offset(taps, mode), count, mode, lengths, counts)
-    # The extension stays in float32: rounding it would put errors into the boundary coefficients and their gradients.
+    # Extend in float32, because rounding the extension would put errors into boundary coefficients and their gradients.
     extended = extend(x.float(), taps - 2, taps - 1, mode, lengths)
     return down(extended, *filters, 0, count, "zero", None if lengths is None else lengths + 2 * taps - 3, counts)
 
@@ -72,7 +72,7 @@ def synthesise(
 
 
 def _offset(taps: int, mode: str) -> int:
-    """Position in the filters of the first sample for the first coefficient."""
+    """The tap that meets the first sample in the first coefficient."""
     return taps // 2 - 1 if mode == "periodization" else taps - 2
 
 
@@ -93,11 +93,12 @@ def down(
         x: (batch, length, channels), float32, bfloat16 or float16.
         low_filter: (taps, channels), an even number of taps.
         high_filter: (taps, channels).
-        offset: Position in the filters of the sample 0 for coefficient 0.
+        offset: The tap that meets sample 0 in coefficient 0.
         count: Number of outputs.
         rule: What x is beyond its ends, of `RULES`.
-        lengths: (batch,) int64, where the rows of x end; None: all are full.
-        counts: (batch,) int64, where the rows of the outputs end; behind, they are 0. None exactly if lengths is.
+        lengths: (batch,) int64, the length of each row of x; None: all rows are as long as x.
+        counts: (batch,) int64, the length of each row of the outputs, which are 0 after it; None exactly if lengths is
+            None.
 
     Returns:
         `low[m] = sum_k low_filter[k] x[2 m + k - offset]` and the same for high, (batch, count, channels).
@@ -184,21 +185,21 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _shape(channels: int, taps: int) -> tuple[int, int]:
-    """Channels and warps of a program: two warps, two channels a thread if the taps fit into the registers."""
+    """Channels and warps of a program: at most two warps, with two channels a thread if the taps fit into registers."""
     vector = 2 if taps <= SHORT and channels > 32 else 1
     block = min(64 * vector, max(32, 1 << (channels - 1).bit_length()))
     return block, block // (32 * vector)
 
 
 def _unroll(kernel: str, taps: int) -> int:
-    """Coefficients that a program computes between two rounds of loads: more hide more of the memory's latency."""
+    """Coefficients that a program computes between two rounds of loads. More of them hide more of the latency."""
     if taps > CHUNK or (kernel == "gradient" and taps > SHORT):
         return 4
     return 16 if kernel == "down" and taps <= SHORT else 8
 
 
 def _tiles(kernel: str, batch: int, count: int, channels: int, taps: int) -> tuple[int, int]:
-    """Into how many tiles the length is cut, and their coefficients."""
+    """Into how many tiles the length is cut, and how many coefficients a tile has."""
     if isinstance(count, torch.SymInt):  # compiled for all lengths: a choice by length would be compiled for each
         rows = 128 if kernel == "gradient" else 32
         return (count + rows - 1) // rows, rows

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from wavspa_lit.export import export_model
     from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
     from wavspa_lit.tasks import (
         MaskedPretraining,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from wavspa_lit.wavelets import WaveletConfig, wavedec, waverec
 
 _HOMES = {
+    "export": ("export_model",),
     "nn": ("Encoder", "EncoderConfig", "WaveletAttention"),
     "tasks": (
         "MaskedPretraining",
@@ -55,6 +57,7 @@ __all__ = [
     "WaveletAttention",
     "WaveletConfig",
     "build_trainer",
+    "export_model",
     "load",
     "wavedec",
     "waverec",

@@ -17,6 +17,8 @@ Train and compare Wavelet Space Attention encoders on long sequences.
   wavspa test --ckpt_path FILE     test a checkpoint; its config lies beside it
   wavspa validate --ckpt_path FILE
   wavspa predict --ckpt_path FILE  predictions for the test split, or for files: --inputs FILE_OR_FOLDER
+  wavspa export --ckpt_path FILE --output model.onnx
+                                   a trained model that runs without this project; or model.pt2
   wavspa describe -c CONFIG        the model as a table: bands, parameters, operations, memory
   wavspa data info|prepare|verify TASK
   wavspa sweep FILE                many trainings from one file; --list prints their commands
@@ -26,7 +28,7 @@ Train and compare Wavelet Space Attention encoders on long sequences.
 Every setting of a config is a flag: wavspa fit -c configs/lego.yaml --model.encoder.wavelet.kind orthogonal
 All of them: wavspa fit --help. One class: wavspa fit --model.help SequenceClassification
 """
-COMMANDS = ("fit", "validate", "test", "predict", "describe", "data", "sweep", "report", "list")
+COMMANDS = ("fit", "validate", "test", "predict", "export", "describe", "data", "sweep", "report", "list")
 
 
 def main() -> None:
@@ -97,6 +99,10 @@ def _run(arguments: Sequence[str]) -> None:
         from wavspa_lit.reporting.report import run as run_report
 
         run_report(arguments[1:])
+    elif arguments[0] == "export":
+        from wavspa_lit.export import run as run_export
+
+        run_export(arguments[1:])
     elif arguments[0] == "list":
         from wavspa_lit.reporting.listing import KINDS
         from wavspa_lit.reporting.listing import run as run_list

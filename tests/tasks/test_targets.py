@@ -6,16 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import labelled
 import pytest
 import torch
+from labelled import CLASSES, Labelled
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import wavspa_lit.tasks
 from wavspa_lit import build_trainer, load
 from wavspa_lit.cli import run
 
-sys.path.insert(0, str(Path(__file__).parent))
-from labelled import CLASSES, Labelled
 
 TASKS = {
     ("class", False): "SequenceClassification",
@@ -180,8 +180,7 @@ def test_data_of_another_sort_name_the_task_that_is_for_them(name, target, paire
         build(name, data)
 
 
-def test_the_command_line_trains_and_refuses(tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+def test_the_command_line_trains_and_refuses(capsys):
     data = ["--data", "labelled.Labelled", "--data.kind", "regression", "--data.of_features", "true"]
     with pytest.raises(SystemExit):
         run(["fit", "--model", "SequenceClassification", *data, *FLAGS])
@@ -209,7 +208,7 @@ def test_reasoning_needs_groups():
 )
 def test_two_ranks_report_what_one_process_reports(target, settings, tmp_path, monkeypatch):
     """Of 21 test sequences, which two ranks cannot share evenly."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(labelled.__file__).parent))
     main = [sys.executable, "-m", "wavspa_lit"]
     data = ["--data", "labelled.Labelled", "--data.kind", target, "--data.count", "21", "--data.batch_size", "4"]
     model = ["--model", TASKS[target, False], *settings]

@@ -132,7 +132,7 @@ class WeightedAttention(Attention):
 
 def valid_entries(mask: Tensor | None, x: Tensor) -> Tensor:
     """The mask (batch, length) of x (batch, heads, length, channels); None means that every entry is valid."""
-    return x.new_ones(len(x), x.shape[-2], dtype=torch.bool) if mask is None else mask
+    return x.new_ones(x.shape[0], x.shape[-2], dtype=torch.bool) if mask is None else mask
 
 
 def seeing(allowed: Tensor) -> Tensor:

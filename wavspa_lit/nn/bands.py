@@ -65,7 +65,7 @@ class JointBands(nn.Module):
         joint, order = concatenate(marked)
         if order is None:
             return list(self.attention(joint.x, None, position).split(sizes, dim=1))
-        out = self.attention(joint.x, joint.mask, position.expand(len(order), -1).gather(1, order))
+        out = self.attention(joint.x, joint.mask, position.expand(order.shape[0], -1).gather(1, order))
         back = order.argsort(dim=1)[..., None].expand_as(out)
         return list(out.gather(1, back).split(sizes, dim=1))
 

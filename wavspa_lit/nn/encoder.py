@@ -87,7 +87,7 @@ class Encoder(nn.Module):
         if self.exact_padding:
             check_padding(mask)
         if self.cls_token is not None and mask is not None:
-            first = mask.new_ones(len(mask), 1) if self.exact_padding else mask[:, :1]
+            first = mask.new_ones(mask.shape[0], 1) if self.exact_padding else mask[:, :1]
             mask = torch.cat((first, mask), dim=1)
         states = self.states(inputs, mask)
         if mask is None or not self.exact_padding:
@@ -108,7 +108,7 @@ class Encoder(nn.Module):
         """The states of `forward` alone; `mask` has an entry for the CLS token, if there is one."""
         x = self.embedding(inputs[..., None] if self.scalars else inputs)
         if self.cls_token is not None:
-            x = torch.cat((self.cls_token.expand(len(x), 1, -1).to(x.dtype), x), dim=1)
+            x = torch.cat((self.cls_token.expand(x.shape[0], 1, -1).to(x.dtype), x), dim=1)
         embedded = x = self.dropout(self.positions(x, mask))
         arguments = (mask,) if self.drawn is None else (mask, self.drawn(x, mask))
         passed: list[Tensor] = []

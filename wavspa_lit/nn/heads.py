@@ -47,7 +47,7 @@ def pool(x: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
     if how in ("cls", "first"):
         return x[:, 0]
     if how == "ends":
-        last = x[:, -1] if mask is None else x[torch.arange(len(x), device=x.device), mask.sum(1).clamp(min=1) - 1]
+        last = x[:, -1] if mask is None else x[torch.arange(x.shape[0], device=x.device), mask.sum(1).clamp(min=1) - 1]
         return x[:, 0] + last
     if mask is None:
         return x.mean(1) if how == "mean" else x.amax(1)

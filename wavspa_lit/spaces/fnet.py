@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from wavspa_lit.precision import accumulable
+from wavspa_lit.spaces import matrices
 from wavspa_lit.spaces.base import Band, Space
 from wavspa_lit.spaces.spectrum import row_dft
 
@@ -25,6 +26,9 @@ class FNetSpace(Space):
 
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`."""
+        if matrices.wanted():
+            mixed = matrices.mixed(accumulable(x), mask)
+            return [Band((mixed if mask is None else mixed * mask[..., None]).to(x.dtype), mask)]
         with torch.autocast(x.device.type, enabled=False):
             spectrum = torch.fft.fft(accumulable(x), dim=2, norm="ortho")
             if mask is None:

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from wavspa_lit.precision import accumulable
+from wavspa_lit.spaces import matrices
 from wavspa_lit.spaces.base import Band, Space
-from wavspa_lit.spaces.spectrum import frequency_mask, real_dft, real_dft_inverse
+from wavspa_lit.spaces.spectrum import frequency_mask, frequency_weights, real_dft, real_dft_inverse
 
 
 class FourierSpace(Space):
@@ -32,12 +33,21 @@ class FourierSpace(Space):
         """See `Space.analyse`."""
         valid = None if mask is None else frequency_mask(mask)
         with torch.autocast(x.device.type, enabled=False):
-            spectrum = real_dft(accumulable(x), mask)
-        return [Band(part.to(x.dtype), valid) for part in (spectrum.real, spectrum.imag)]
+            if matrices.wanted():
+                parts = matrices.real_dft(accumulable(x), mask)
+                parts = parts if valid is None else (parts[0] * valid[..., None], parts[1] * valid[..., None])
+            else:
+                spectrum = real_dft(accumulable(x), mask)
+                parts = spectrum.real, spectrum.imag
+        return [Band(part.to(x.dtype), valid) for part in parts]
 
     def synthesise(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         """See `Space.synthesise`."""
         real, imaginary = bands
         with torch.autocast(real.device.type, enabled=False):
+            if matrices.wanted():
+                weight = frequency_weights(real.shape[1], length, mask, real)
+                signal = matrices.real_dft_inverse(accumulable(real), accumulable(imaginary), weight, length, mask)
+                return (signal if mask is None else signal * mask[..., None]).to(real.dtype)
             spectrum = torch.complex(accumulable(real), accumulable(imaginary))
             return real_dft_inverse(spectrum, length, mask).to(real.dtype)

@@ -42,13 +42,27 @@ def real_dft_inverse(spectrum: Tensor, length: int, mask: Tensor | None) -> Tens
     """The inverse of `real_dft`: real (batch, length, channels), 0 after each row's end."""
     if mask is None:
         return torch.fft.irfft(spectrum, n=length, dim=1, norm="ortho")
-    lengths = mask.sum(-1)
-    frequency = torch.arange(spectrum.shape[1], device=spectrum.device)
-    # The other half of the spectrum is the conjugate of this one, so that this one counts twice, except for the
-    # frequencies 0 and n / 2, which are in both.
-    once = (frequency == 0) | (2 * frequency == lengths[:, None])
-    weight = torch.where(once, 1, 2) * frequency_mask(mask)
-    return row_dft(spectrum * weight[..., None], lengths, length, inverse=True).real * mask[..., None]
+    weight = frequency_weights(spectrum.shape[1], length, mask, spectrum)
+    return row_dft(spectrum * weight[..., None], mask.sum(-1), length, inverse=True).real * mask[..., None]
+
+
+def frequency_weights(count: int, length: int, mask: Tensor | None, like: Tensor) -> Tensor:
+    """How often each of the first `count` frequencies counts in the inverse, (batch or 1, count) int64.
+
+    The other half of a real row's spectrum is the conjugate of the first one, so that this one counts twice, except for
+    the frequencies 0 and n / 2, which are in both.
+
+    Args:
+        count: Number of frequencies.
+        length: Number of samples, without a mask.
+        mask: (batch, samples) bool, True for the samples; None: all are.
+        like: A tensor on the device that is wanted.
+    """
+    frequency = torch.arange(count, device=like.device)
+    if mask is None:
+        return torch.where((frequency == 0) | (2 * frequency == length), 1, 2)[None]
+    once = (frequency == 0) | (2 * frequency == mask.sum(-1)[:, None])
+    return torch.where(once, 1, 2) * frequency_mask(mask)
 
 
 def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) -> Tensor:

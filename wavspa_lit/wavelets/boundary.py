@@ -99,7 +99,7 @@ def _outside(length: int, left: int, right: int, lengths: Tensor | None, like: T
         rows (batch or 1, 1). The first axis is 1 if all rows are equally long.
     """
     n = torch.full((1,), length, device=like.device) if lengths is None else lengths
-    before = torch.arange(-left, 0, device=like.device).expand(len(n), -1)
+    before = torch.arange(-left, 0, device=like.device).expand(n.shape[0], -1)
     beyond = torch.arange(right, device=like.device) + n[:, None]
     # An empty row counts as one sample, because the rules need one. It is zero, and so is its extension.
     return before, beyond, n.clamp(min=1)[:, None]
@@ -115,7 +115,7 @@ def _extend(x: Tensor, left: int, right: int, mode: str, lengths: Tensor | None)
 
 
 def _fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None) -> Tensor:
-    length, wide = full.shape[1] - left - right, (len(full), -1, full.shape[2])
+    length, wide = full.shape[1] - left - right, (full.shape[0], -1, full.shape[2])
     before, beyond, n = _outside(length, left, right, lengths, full)
     behind = full[:, left + length :]
     if lengths is not None:
@@ -129,7 +129,7 @@ def _fold(full: Tensor, left: int, right: int, mode: str, lengths: Tensor | None
             if other is not None:
                 indices.append(other)
                 values.append(-value)
-    index = torch.cat([each.expand(len(full), -1) for each in indices], dim=1)[..., None].expand(wide)
+    index = torch.cat([each.expand(full.shape[0], -1) for each in indices], dim=1)[..., None].expand(wide)
     return full[:, left : left + length].scatter_add(1, index, torch.cat(values, dim=1))
 
 
@@ -149,7 +149,7 @@ def _values(x: Tensor, positions: Tensor, n: Tensor, mode: str) -> Tensor:
     """The extension of x at positions (batch or 1, count) outside the rows, whose lengths are n (batch or 1, 1)."""
 
     def at(index: Tensor) -> Tensor:
-        return x.gather(1, index.expand(len(x), -1)[..., None].expand(-1, -1, x.shape[2]))
+        return x.gather(1, index.expand(x.shape[0], -1)[..., None].expand(-1, -1, x.shape[2]))
 
     total: Tensor | None = None
     for weight, index, other in _terms(mode, positions, n):

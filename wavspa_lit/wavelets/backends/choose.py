@@ -34,10 +34,12 @@ def choose(x: Tensor, taps: int, samples: int, backend: str) -> Way:
     Raises:
         ValueError: If the backend is unknown or cannot serve x.
     """
-    compiling = torch.compiler.is_compiling()
+    exporting = torch.compiler.is_exporting()  # an exported model is small with convolutions, and large with loops
+    compiling = torch.compiler.is_compiling() and not exporting
     # The compiler does not see through vmap, and a fake tensor has no data, so that there is nothing to compute fast.
     dataless = not compiling and (torch._C._are_functorch_transforms_active() or isinstance(x, FakeTensor))
-    size = x.shape[0] * samples * x.shape[2]
+    # The number of examples of an exported model may be open.
+    size = 0 if exporting else x.shape[0] * samples * x.shape[2]
     return choose_from(backend, x.device.type, x.dtype, taps, size, compiling=compiling, dataless=dataless)
 
 

@@ -16,7 +16,6 @@ import wavspa_lit.tasks
 from wavspa_lit import build_trainer, load
 from wavspa_lit.cli import run
 
-
 TASKS = {
     ("class", False): "SequenceClassification",
     ("class", True): "SequenceMatching",

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from wavspa_lit.callbacks import ExtrapolationCurve, FrontPage, WaveletMonitor
+from wavspa_lit.callbacks import ConfusionPicture, ExtrapolationCurve, FrontPage, WaveletMonitor
 from wavspa_lit.cli import run
 
 DEMO = ["-c", "demo", "-c", "model/ada", "--trainer.max_steps", "1500"]
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     from lightning import Trainer
 
     timer = Timer()
-    for kind in (FrontPage, WaveletMonitor, ExtrapolationCurve):
+    for kind in (FrontPage, WaveletMonitor, ExtrapolationCurve, ConfusionPicture):
         for name, function in list(vars(kind).items()):
             if name.startswith("on_"):
                 setattr(kind, name, timer.timed(kind.__name__, function))

@@ -28,7 +28,7 @@ from wavspa_lit.wavelets.bank import find_wavelet
 
 CANDIDATES = 16
 """Validation examples among which one is chosen to look at: a short one would show little."""
-SHARE = 0.012
+SHARE = 0.009
 """Share of the training's time that all of this may take."""
 MEANINGS = {
     "reconstruction_error": "Largest deviation of analysis and synthesis together from a pure delay, over all "

@@ -71,8 +71,7 @@ class FrontPage(Callback):
             logger.experiment.add_custom_scalars(layout(pl_module.hparams, score_of(pl_module)))
             pages = {"1_run": origin(), "3_config": text}
             if trainer.global_step == 0 and not is_sharded(trainer):  # FSDP cuts the parameters up
-                with suppress(TypeError):  # an embedding of the user's own, whose inputs are not known
-                    pages["2_model"] = describe(pl_module, pl_module.hparams["max_length"])  # type: ignore[arg-type]
+                pages["2_model"] = describe(pl_module, pl_module.hparams["max_length"])  # type: ignore[arg-type]
             for name, page in pages.items():
                 logger.experiment.add_text(name, f"```\n{page}\n```", trainer.global_step)
 

@@ -7,6 +7,7 @@ import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig
 from wavspa_lit.nn import ClassificationHead, Encoder, EncoderConfig
+from wavspa_lit.speed import compile_blocks
 from wavspa_lit.wavelets import WaveletConfig
 
 TOTAL, LENGTHS = 24, (24, 17, 8, 2, 1)
@@ -94,6 +95,28 @@ def test_encoders_compile_with_inductor(space, kind):
     inputs = batch()
     compiled = torch.compile(model, fullgraph=True)
     torch.testing.assert_close(compiled(*inputs)[0], model(*inputs)[0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", ["token", "fourier", "fnet", "wavelet"])
+def test_compiled_blocks_train_on_batches_of_any_length(space):
+    config = EncoderConfig(
+        dim=16, layers=1, mlp_dim=16, space=space, attention={"kind": "none" if space == "fnet" else "softmax"}
+    )
+    losses = []
+    for compiled in (True, False):
+        torch.manual_seed(0)
+        encoder = Encoder(config, vocab_size=11, max_length=200)
+        if compiled:
+            compile_blocks(encoder.blocks)
+        for length in (96, 64, 200):
+            tokens, ends = torch.randint(1, 11, (3, length)), torch.tensor([[length], [length // 2], [length - 3]])
+            for mask in (torch.arange(length) < ends, None):
+                encoder.zero_grad()
+                loss = encoder(tokens, mask)[0].square().mul(torch.linspace(0, 1, 16)).mean()
+                loss.backward()
+                losses.append(torch.stack([loss.detach(), *(p.grad.norm() for p in encoder.blocks.parameters())]))
+    torch.testing.assert_close(torch.stack(losses[:6]), torch.stack(losses[6:]), atol=1e-4, rtol=1e-4)
 
 
 def test_shared_bands_share_and_joint_bands_see_each_other():

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from wavspa_lit.files import replacing
 from wavspa_lit.nn import EncoderConfig
@@ -158,6 +159,14 @@ def test_the_mean_is_drawn():
     figure = curves.draw_curves({"ada": [{1: 0.5, 2: 0.6}, {1: 0.7, 2: 0.8}]}, "length", [1], 0.5)
     line = figure.axes[0].lines[0]
     assert line.get_xydata().tolist() == [[1, pytest.approx(0.6)], [2, pytest.approx(0.7)]]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_describe_needs_no_data_on_a_gpu_either():
+    task = SequenceClassification(
+        EncoderConfig(dim=16, layers=1), OptimizerConfig(), vocab_size=9, num_classes=2, max_length=64
+    )
+    assert describe(task.cuda(), 64) == describe(task.cpu(), 64)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

@@ -36,7 +36,7 @@ def describe(task: Task, length: int) -> str:
         if isinstance(module, PerformerAttention):
             module.redraw_interval = 0  # reads a number, and here there are only shapes
     with FakeTensorMode(allow_non_fake_inputs=True):
-        x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True)
+        x = torch.zeros(1, total, task.encoder_config.dim, requires_grad=True, device=task.device)
         flops, kept = training_cost(block, x)
     if encoder.checkpointing:
         kept = x.nbytes

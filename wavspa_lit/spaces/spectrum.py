@@ -89,6 +89,11 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
     angle = phase * torch.pi / length
     chirp = torch.polar(torch.ones_like(angle), angle if inverse else -angle)[..., None]
     before, size = terms - 1, 1 << (terms + count - 2).bit_length()
-    spectrum = torch.fft.fft(x * chirp[:, :terms].flip(1), n=size, dim=1)
-    convolved = torch.fft.ifft(spectrum * torch.fft.fft(chirp.conj(), n=size, dim=1), dim=1)
+    spectrum = torch.fft.fft(_lengthened(x * chirp[:, :terms].flip(1), size), dim=1)
+    convolved = torch.fft.ifft(spectrum * torch.fft.fft(_lengthened(chirp.conj(), size), dim=1), dim=1)
     return convolved[:, before : before + count] * chirp[:, before:] / length[..., None].sqrt()
+
+
+def _lengthened(x: Tensor, size: int) -> Tensor:
+    """Zeros appended up to this length. The FFT does it too, but compiled code does not expect its gradient's strides."""
+    return torch.cat([x, x.new_zeros(x.shape[0], size - x.shape[1], x.shape[2])], 1)

@@ -95,5 +95,5 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
 
 
 def _lengthened(x: Tensor, size: int) -> Tensor:
-    """Zeros appended up to this length. The FFT does it too, but compiled code does not expect its gradient's strides."""
+    """Zeros appended to this length. The FFT does it too, but compiled code does not expect its gradient's strides."""
     return torch.cat([x, x.new_zeros(x.shape[0], size - x.shape[1], x.shape[2])], 1)

@@ -2,7 +2,6 @@
 
 import gc
 import sys
-from pathlib import Path
 
 from torch import distributed
 
@@ -23,14 +22,3 @@ def close_process_group() -> None:
     if "torch.distributed.tensor" in sys.modules:
         clear_caches_of_sharded_tensors()
     gc.collect()
-
-
-def thread_names() -> list[str]:
-    """Names of the threads of this process, those of libraries included; none where there is no /proc."""
-    names = []
-    for file in Path("/proc/self/task").glob("*/comm"):
-        try:
-            names.append(file.read_text().strip())
-        except OSError:  # it has just ended
-            continue
-    return names

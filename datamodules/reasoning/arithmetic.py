@@ -6,10 +6,10 @@ import numpy
 
 from datamodules.reasoning.length import LengthGeneralization
 from datamodules.reasoning.regular import ModularArithmeticExpression, ParityCheck
-from datamodules.reasoning.task import Sample, Task, digits
+from datamodules.reasoning.task import LengthTask, Sample, digits
 
 
-class StringTask(Task):
+class StringTask(LengthTask):
     """A task on strings over `symbols` symbols, whose answer is as long as the string.
 
     Args:
@@ -33,7 +33,7 @@ class CopyTask(StringTask):
     name = "copy"
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, self.num_classes, count, length)
         return question, question.copy()
 
@@ -44,7 +44,7 @@ class ReverseTask(StringTask):
     name = "reverse"
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, self.num_classes, count, length)
         return question, question[:, ::-1].copy()
 
@@ -55,12 +55,12 @@ class SortTask(StringTask):
     name = "sort"
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, self.num_classes, count, length)
         return question, numpy.sort(question, axis=1)
 
 
-class AdditionTask(Task):
+class AdditionTask(LengthTask):
     """The sum of two decimal numbers of `length` digits each, lowest digit first, with one more digit.
 
     The question is `first + second`; each digit is uniform, so numbers may have leading zeros.
@@ -80,7 +80,7 @@ class AdditionTask(Task):
         return length + 1
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         first, second = digits(generator, 10, count, length), digits(generator, 10, count, length)
         answers = numpy.zeros((count, length + 1), dtype=numpy.int64)
         for column in range(length):

@@ -4,21 +4,21 @@ from typing import Any
 
 from datamodules.reasoning import context_free, context_sensitive, regular
 from datamodules.reasoning.length import LengthGeneralization
-from datamodules.reasoning.task import Task, find_name
+from datamodules.reasoning.task import LengthTask, find_name
 
-REGULAR: tuple[type[Task], ...] = (
+REGULAR: tuple[type[LengthTask], ...] = (
     regular.EvenPairs,
     regular.ModularArithmeticExpression,
     regular.ParityCheck,
     regular.CycleNavigation,
 )
-CONTEXT_FREE: tuple[type[Task], ...] = (
+CONTEXT_FREE: tuple[type[LengthTask], ...] = (
     context_free.StackManipulation,
     context_free.ReverseString,
     context_free.ModularArithmeticBrackets,
     context_free.SolveEquation,
 )
-CONTEXT_SENSITIVE: tuple[type[Task], ...] = (
+CONTEXT_SENSITIVE: tuple[type[LengthTask], ...] = (
     context_sensitive.DuplicateString,
     context_sensitive.MissingDuplicate,
     context_sensitive.OddsFirst,

@@ -2,7 +2,7 @@
 
 import numpy
 
-from datamodules.reasoning.task import Sample, Task, digits, terminated
+from datamodules.reasoning.task import LengthTask, Sample, digits, terminated
 
 MODULUS = 5
 PLUS, MINUS = MODULUS, MODULUS + 1
@@ -57,7 +57,7 @@ def expressions(
     return symbols, below
 
 
-class ModularArithmeticBrackets(Task):
+class ModularArithmeticBrackets(LengthTask):
     """The value modulo 5 of a bracketed expression with +, - and *."""
 
     name = "modular_arithmetic_brackets"
@@ -66,12 +66,12 @@ class ModularArithmeticBrackets(Task):
     chance = 0.2
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question, values = expressions(generator, length, count, (PLUS, MINUS, MINUS + 1), MINUS + 2)
         return question, values[:, None]
 
 
-class SolveEquation(Task):
+class SolveEquation(LengthTask):
     """The digit that `x` stands for in an equation modulo 5, such as `(x+(-3))=4`; it is unique.
 
     The left side is a bracketed expression with + and -, in which `x` replaces the digit at, or next after, a uniform
@@ -84,7 +84,7 @@ class SolveEquation(Task):
     chance = 0.2
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         if length < 3:
             return numpy.zeros((count, length), dtype=numpy.int64), numpy.zeros((count, 1), dtype=numpy.int64)
         left, values = expressions(generator, length - 2, count, (PLUS, MINUS), MINUS + 1)
@@ -97,7 +97,7 @@ class SolveEquation(Task):
         return numpy.concatenate((left, equals, values[:, None]), axis=1), solution
 
 
-class ReverseString(Task):
+class ReverseString(LengthTask):
     """A binary string backwards."""
 
     name = "reverse_string"
@@ -107,12 +107,12 @@ class ReverseString(Task):
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 2, count, length)
         return question, question[:, ::-1].copy()
 
 
-class StackManipulation(Task):
+class StackManipulation(LengthTask):
     """What is on a stack in the end, from the top, then a terminator (2).
 
     The question is the stack at first, from the bottom, with a uniform number of symbols between 1 and length - 1,
@@ -128,7 +128,7 @@ class StackManipulation(Task):
         return length + 1
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         filled = generator.integers(1, length, count) if length > 1 else numpy.ones(count, dtype=numpy.int64)
         actions = 2 + digits(generator, 3, count, length)
         question = numpy.where(numpy.arange(length) < filled[:, None], digits(generator, 2, count, length), actions)

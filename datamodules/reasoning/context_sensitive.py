@@ -4,7 +4,7 @@ import math
 
 import numpy
 
-from datamodules.reasoning.task import Sample, Task, digits, terminated
+from datamodules.reasoning.task import LengthTask, Sample, digits, terminated
 
 
 def to_integers(bits: numpy.ndarray) -> list[int]:
@@ -48,7 +48,7 @@ def bit_lengths(numbers: list[int]) -> numpy.ndarray:
     return numpy.array([max(1, number.bit_length()) for number in numbers])
 
 
-class BinaryAddition(Task):
+class BinaryAddition(LengthTask):
     """The sum of two binary numbers, lowest bit first and without zeros after the highest, then a terminator (2).
 
     What follows the terminator is not scored. A question of length 1 or 2 is a single number, and its own answer.
@@ -63,7 +63,7 @@ class BinaryAddition(Task):
         return length + 1
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         if length <= 2:  # the benchmark leaves out the largest number
             results = generator.integers(0, 2**length - 1, count).tolist()
             question = to_bits(results, length)
@@ -73,7 +73,7 @@ class BinaryAddition(Task):
         return question, terminated(to_bits(results, length + 1), bit_lengths(results), 2)
 
 
-class BinaryMultiplication(Task):
+class BinaryMultiplication(LengthTask):
     """The product of two binary numbers, lowest bit first and without zeros after the highest, then a terminator (2).
 
     What follows the terminator is not scored. A question of length 1 or 2 is a single number; the answer is the
@@ -89,7 +89,7 @@ class BinaryMultiplication(Task):
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         if length <= 2:
             question = to_bits(generator.integers(0, 2**length - 1, count).tolist(), length)
             answers = terminated(numpy.zeros_like(question), numpy.full(count, length - 1), 2)
@@ -99,7 +99,7 @@ class BinaryMultiplication(Task):
         return question, terminated(to_bits(results, length), bit_lengths(results), 2)
 
 
-class ComputeSqrt(Task):
+class ComputeSqrt(LengthTask):
     """The square root, rounded down, of a positive binary number; both highest bit first, the root in half the bits."""
 
     name = "compute_sqrt"
@@ -109,7 +109,7 @@ class ComputeSqrt(Task):
         return -(-length // 2)
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 2, count, length)
         while len(zero := numpy.flatnonzero(~question.any(1))):
             question[zero] = digits(generator, 2, len(zero), length)
@@ -117,7 +117,7 @@ class ComputeSqrt(Task):
         return question, to_bits(roots, self.output_length(length))[:, ::-1].copy()
 
 
-class DuplicateString(Task):
+class DuplicateString(LengthTask):
     """A binary string, twice."""
 
     name = "duplicate_string"
@@ -127,12 +127,12 @@ class DuplicateString(Task):
         return 2 * length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 2, count, length)
         return question, numpy.concatenate((question, question), axis=1)
 
 
-class MissingDuplicate(Task):
+class MissingDuplicate(LengthTask):
     """The bit that is missing (`_`) in a binary string written twice.
 
     An odd length ends with the filler `.`. The question of length 1 is `1` with answer 1, as in the benchmark.
@@ -142,7 +142,7 @@ class MissingDuplicate(Task):
     alphabet = ("0", "1", "_", ".")
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         if length == 1:
             return numpy.ones((count, 1), dtype=numpy.int64), numpy.ones((count, 1), dtype=numpy.int64)
         string = digits(generator, 2, count, length // 2)
@@ -154,7 +154,7 @@ class MissingDuplicate(Task):
         return question, answer
 
 
-class OddsFirst(Task):
+class OddsFirst(LengthTask):
     """A binary string with its first, third, fifth ... symbol moved before its second, fourth, sixth ...
 
     The paper defines it so, while its released code puts the second, fourth, sixth ... symbol first.
@@ -167,12 +167,12 @@ class OddsFirst(Task):
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 2, count, length)
         return question, numpy.concatenate((question[:, ::2], question[:, 1::2]), axis=1)
 
 
-class BucketSort(Task):
+class BucketSort(LengthTask):
     """A string over five symbols, sorted."""
 
     name = "bucket_sort"
@@ -185,6 +185,6 @@ class BucketSort(Task):
         return length
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 5, count, length)
         return question, numpy.sort(question, axis=1)

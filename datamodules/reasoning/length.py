@@ -8,12 +8,12 @@ from datamodules.base import Split
 from datamodules.errors import at_least_one
 from datamodules.loader import Batch, BatchDataset
 from datamodules.reasoning.base import ReasoningDataModule, StreamDataset, assemble
-from datamodules.reasoning.task import Sample, Task
+from datamodules.reasoning.task import LengthTask, Sample
 
 BLOCKS_KEPT = 64
 
 
-def layout(task: Task, sample: Sample, group: int, trained: Collection[int]) -> Batch:
+def layout(task: LengthTask, sample: Sample, group: int, trained: Collection[int]) -> Batch:
     """The batch of a sample. Symbol s has token id s + 1, and the query has the id after that of the last symbol."""
     questions, answers = sample
     return assemble(list(questions + 1), list(answers), [group] * len(questions), trained, len(task.alphabet) + 1)
@@ -22,7 +22,7 @@ def layout(task: Task, sample: Sample, group: int, trained: Collection[int]) -> 
 class LengthStream(StreamDataset):
     """Each batch has one length, uniform among the first `trained`, as in the benchmark."""
 
-    def __init__(self, task: Task, lengths: Sequence[int], trained: int, seed: Sequence[int], count: int) -> None:
+    def __init__(self, task: LengthTask, lengths: Sequence[int], trained: int, seed: Sequence[int], count: int) -> None:
         super().__init__(seed, count)
         self.task, self.lengths, self.trained = task, lengths, range(trained)
 
@@ -36,7 +36,9 @@ class LengthStream(StreamDataset):
 class LengthDataset(BatchDataset):
     """A fixed number of examples of each length, in the order of the lengths; a length is drawn when first needed."""
 
-    def __init__(self, task: Task, lengths: Sequence[int], trained: int, seed: Sequence[int], per_length: int) -> None:
+    def __init__(
+        self, task: LengthTask, lengths: Sequence[int], trained: int, seed: Sequence[int], per_length: int
+    ) -> None:
         self.task, self.lengths, self.trained, self.seed = task, lengths, range(trained), list(seed)
         self.per_length = per_length
         self._blocks: dict[int, tuple[numpy.ndarray, ...]] = {}
@@ -92,7 +94,7 @@ class LengthGeneralization(ReasoningDataModule):
 
     def __init__(
         self,
-        task: Task,
+        task: LengthTask,
         *,
         max_train_length: int = 40,
         max_test_length: int = 500,
@@ -161,7 +163,7 @@ class LengthGeneralization(ReasoningDataModule):
 
     @property
     def chance(self) -> float:
-        """Accuracy of a uniform guess among the answers; see `Task.chance`."""
+        """Accuracy of a uniform guess among the answers; see `LengthTask.chance`."""
         return self.task.chance
 
     def build_dataset(self, split: Split) -> BatchDataset:

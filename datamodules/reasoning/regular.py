@@ -2,32 +2,32 @@
 
 import numpy
 
-from datamodules.reasoning.task import Sample, Task, digits
+from datamodules.reasoning.task import LengthTask, Sample, digits
 
 
-class EvenPairs(Task):
+class EvenPairs(LengthTask):
     """Whether the number of neighbours that differ, `01` or `10`, is even (0) or odd (1)."""
 
     name = "even_pairs"
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 2, count, length)
         return question, (question[:, :-1] ^ question[:, 1:]).sum(1, keepdims=True) % 2
 
 
-class ParityCheck(Task):
+class ParityCheck(LengthTask):
     """Whether the number of ones is even (0) or odd (1)."""
 
     name = "parity_check"
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 2, count, length)
         return question, question.sum(1, keepdims=True) % 2
 
 
-class CycleNavigation(Task):
+class CycleNavigation(LengthTask):
     """Where a walk ends that starts at 0 of a cycle of five places; its steps are -1, 0 and 1."""
 
     name = "cycle_navigation"
@@ -36,12 +36,12 @@ class CycleNavigation(Task):
     chance = 0.2
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = digits(generator, 3, count, length)
         return question, (question - 1).sum(1, keepdims=True) % 5
 
 
-class ModularArithmeticExpression(Task):
+class ModularArithmeticExpression(LengthTask):
     """The value of a sum of signed products, such as `1 + 2 * 3 - 4`, modulo `modulus`; multiplication binds tighter.
 
     Such an expression has an odd length: an even length is shortened by one, as in the benchmark.
@@ -61,7 +61,7 @@ class ModularArithmeticExpression(Task):
         return length - (length + 1) % 2
 
     def draw(self, generator: numpy.random.Generator, length: int, count: int) -> Sample:
-        """See `Task.draw`."""
+        """See `LengthTask.draw`."""
         question = numpy.empty((count, self.input_length(length)), dtype=numpy.int64)
         numbers = digits(generator, self.modulus, count, question.shape[1] // 2 + 1)
         operators = digits(generator, 3, count, question.shape[1] // 2)

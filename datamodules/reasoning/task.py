@@ -12,7 +12,7 @@ from datamodules.loader import IGNORED
 Sample = tuple[numpy.ndarray, numpy.ndarray]
 
 
-class Task(ABC):
+class LengthTask(ABC):
     """Draws questions of one length and their answers.
 
     Symbols are counted from 0, separately for questions and answers. An encoder reads the question followed by

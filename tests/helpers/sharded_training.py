@@ -4,6 +4,7 @@ torchrun --nproc-per-node 2 sharded_training.py KIND FILE
 """
 
 import sys
+from pathlib import Path
 
 import torch
 from torch import distributed, nn
@@ -11,10 +12,21 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.fsdp import fully_shard
 
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.shutdown import close_process_group, thread_names
+from wavspa_lit.shutdown import close_process_group
 from wavspa_lit.wavelets import WaveletConfig
 
 STEPS, BATCH, LENGTH = 3, 4, 24
+
+
+def thread_names() -> list[str]:
+    """Names of the threads of this process, those of libraries included; none where there is no /proc."""
+    names = []
+    for file in Path("/proc/self/task").glob("*/comm"):
+        try:
+            names.append(file.read_text().strip())
+        except OSError:  # it has just ended
+            continue
+    return names
 
 
 def build(kind: str) -> nn.ModuleDict:

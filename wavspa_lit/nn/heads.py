@@ -110,6 +110,7 @@ class MatchingHead(PoolingHead):
         second_layer: bool = False,
     ) -> None:
         super().__init__()
+        check("activation", activation, ACTIVATIONS)
         check("pooling", pooling, get_args(Pooling))
         self.pooling: Pooling = pooling
         check("interaction", interaction, get_args(Interaction))

@@ -33,7 +33,7 @@ the synthesis: periodization in which the sample that makes an odd signal even i
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 WARPS = 1056
 """Warps of a launch if the signals are long enough: all that an H200 can run at once with 255 registers a thread."""
-SHORT = 16
+TWO_CHANNELS = 16
 """Taps up to which the registers hold those of two channels."""
 CHUNK = 40
 """Taps whose gradients one program can keep in registers."""
@@ -186,16 +186,16 @@ def _rows(x: Tensor) -> Tensor:
 
 def _shape(channels: int, taps: int) -> tuple[int, int]:
     """Channels and warps of a program: at most two warps, with two channels a thread if the taps fit into registers."""
-    vector = 2 if taps <= SHORT and channels > 32 else 1
+    vector = 2 if taps <= TWO_CHANNELS and channels > 32 else 1
     block = min(64 * vector, max(32, 1 << (channels - 1).bit_length()))
     return block, block // (32 * vector)
 
 
 def _unroll(kernel: str, taps: int) -> int:
     """Coefficients that a program computes between two rounds of loads. More of them hide more of the latency."""
-    if taps > CHUNK or (kernel == "gradient" and taps > SHORT):
+    if taps > CHUNK or (kernel == "gradient" and taps > TWO_CHANNELS):
         return 4
-    return 16 if kernel == "down" and taps <= SHORT else 8
+    return 16 if kernel == "down" and taps <= TWO_CHANNELS else 8
 
 
 def _tiles(kernel: str, batch: int, count: int, channels: int, taps: int) -> tuple[int, int]:

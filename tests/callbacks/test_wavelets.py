@@ -11,7 +11,8 @@ from wavspa_lit.callbacks import WaveletMonitor
 from wavspa_lit.callbacks.wavelets import longest_sequence, name_at_start
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
-from wavspa_lit.reporting.pictures import draw_filters, filter_curves
+from wavspa_lit.reporting.charts import HEIGHT, WIDTH, draw_panels
+from wavspa_lit.reporting.pictures import filter_curves, filter_panels
 from wavspa_lit.tasks import TokenReasoning
 from wavspa_lit.wavelets import AdaptiveBank, AdaptiveLifting, FixedBank, OrthogonalBank, WaveletConfig
 
@@ -102,8 +103,11 @@ def test_filters_are_drawn_with_what_they_were(wavelet, rows, named):
     assert [name for name in curves if "response" not in name] == rows
     called = name_at_start(curves, "db4")
     assert called == ("db4 at the start" if named else "grey: at the start")
-    titles = [axes.get_title() for axes in draw_filters(curves, curves, "layer 2", called).axes]
+    panels = filter_panels(curves, curves, "layer 2", called)
+    titles = [panel.title for panel in panels]
     assert [title for title in titles if "response" not in title] == [f"layer 2, {row}, {called}" for row in rows]
+    picture = draw_panels(panels)
+    assert picture.shape == (HEIGHT * len(panels), WIDTH, 3) and picture.min() < 50 and (picture[:, :8] == 255).all()
 
 
 def test_responses_are_those_of_the_bank():

@@ -13,13 +13,14 @@ from wavspa_lit.callbacks.loggers import Budget, log_figure, log_numbers, takes_
 from wavspa_lit.callbacks.sharding import is_sharded, whole_parameters
 from wavspa_lit.nn.inside import Inside, look_inside
 from wavspa_lit.private import logged_step
+from wavspa_lit.reporting.charts import draw_panels
 from wavspa_lit.reporting.pictures import (
     Curves,
     draw_attention,
     draw_entropies,
-    draw_filters,
     draw_scalogram,
     filter_curves,
+    filter_panels,
     trains,
 )
 from wavspa_lit.spaces import SPACES
@@ -133,7 +134,7 @@ class WaveletMonitor(Callback):
             if trains(wavelet) or step == 0:
                 title, named = name.replace("_", " "), pl_module.hparams["encoder"]["wavelet"]["name"]
                 if curves := filter_curves(wavelet):
-                    figure = draw_filters(curves, start, title, name_at_start(start, named))
+                    figure = draw_panels(filter_panels(curves, start, title, name_at_start(start, named)))
                     log_figure(trainer, f"wavelet/filters/{name}", figure, step)
 
 

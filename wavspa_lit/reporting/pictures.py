@@ -1,19 +1,18 @@
 """Pictures of what a model has learned. They are drawn on `Figure`s, so that no backend of matplotlib is chosen."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import matplotlib
 import numpy
 import torch
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from wavspa_lit.nn.inside import Inside
+from wavspa_lit.reporting.charts import Line, Panel, Pixels, font
 from wavspa_lit.wavelets import AdaptiveLifting, FilterBank
 
 Curves = dict[str, Tensor]
@@ -21,8 +20,6 @@ Curves = dict[str, Tensor]
 FREQUENCIES = 64
 FEW_CLASSES = 15
 """Classes whose shares are written into a confusion matrix; more would not be legible."""
-Pixels = numpy.ndarray
-"""(height, width, 3 or 4), uint8."""
 Label = tuple[float, str]
 
 
@@ -66,8 +63,8 @@ def _quartiles(values: Tensor) -> Tensor:
     return torch.quantile(flat, flat.new_tensor([0.25, 0.5, 0.75]), dim=1)
 
 
-def draw_filters(now: Curves, start: Curves, title: str, start_name: str) -> Figure:
-    """Draws `filter_curves`: the median over the channels in a band from quartile to quartile.
+def filter_panels(now: Curves, start: Curves, title: str, start_name: str) -> list[Panel]:
+    """What to draw of `filter_curves`: the median over the channels in a band from quartile to quartile.
 
     Args:
         now: The filters.
@@ -75,37 +72,25 @@ def draw_filters(now: Curves, start: Curves, title: str, start_name: str) -> Fig
         title: What the filters belong to, such as `layer 2`.
         start_name: What they were at the start, such as `db8 at the start`.
     """
-    taps = [name for name in now if "response" not in name]
-    panels = [part for name in taps for part in (name, f"{name.split()[0]} response")]
-    panels = [part for part in panels if part in now or f"{part}, low-pass" in now]
-    figure = Figure(figsize=(4.8, 2.3 * len(panels)), dpi=100)
-    figure.subplots_adjust(0.1, 0.42 / 2.3 / len(panels), 0.98, 1 - 0.3 / 2.3 / len(panels), hspace=0.55)
-    for axes, part in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
-        axes.tick_params(labelsize=8)
-        if part in now:
-            count = now[part].shape[1]
-            _draw_curve(axes, part, now, start, "black")
-            axes.set_title(f"{title}, {part}, {start_name}", fontsize=9)
-            axes.set(xticks=range(0, count, max(1, count // 8)), yticks=(-0.5, 0.0, 0.5, 1.0))
-            axes.set_xlabel("tap", fontsize=8)
-            low, high = axes.get_ylim()
-            axes.set_ylim(min(-0.8, low), max(1.0, high))
-            continue
-        for band, colour in (("low-pass", "tab:blue"), ("high-pass", "tab:orange")):
-            _draw_curve(axes, f"{part}, {band}", now, start, colour)
-        axes.set_title(f"{title}, {part}: low-pass blue, high-pass orange", fontsize=9)
-        axes.set_xlabel("frequency (1 = Nyquist)", fontsize=8)
-        axes.set(xticks=(0.0, 0.5, 1.0), yticks=(0.0, 0.7, 1.4, 2.1), ylim=(0.0, 2.2))
-    return figure
 
+    def line(name: str, colour: str) -> Line:
+        return Line(now[name].numpy(), colour, start[name][1].numpy() if name in start else None)
 
-def _draw_curve(axes: Axes, name: str, now: Curves, start: Curves, colour: str) -> None:
-    lower, median, upper = now[name].numpy()
-    places = numpy.linspace(0, 1, len(median)) if "response" in name else numpy.arange(len(median))
-    if name in start:
-        axes.plot(places, start[name][1].numpy(), color="0.7", linewidth=3)
-    axes.fill_between(places, lower, upper, color=colour, alpha=0.25, linewidth=0)
-    axes.plot(places, median, color=colour, linewidth=1.2)
+    panels = []
+    for name in (name for name in now if "response" not in name):
+        count, taps = now[name].shape[1], line(name, "tab:blue")
+        low, high = float(taps.values.min()), float(taps.values.max())
+        limits = (min(-0.8, low - 0.1), max(1.0, high + 0.1))
+        ticks = range(0, count, max(1, count // 8))
+        heading = f"{title}, {name}, {start_name}"
+        panels.append(Panel(heading, "tap", (0, max(count - 1, 1)), limits, ticks, (-0.5, 0, 0.5, 1), [taps]))
+        part = f"{name.split()[0]} response"
+        colours = {"low-pass": "tab:blue", "high-pass": "tab:orange"}
+        responses = [line(f"{part}, {band}", colour) for band, colour in colours.items() if f"{part}, {band}" in now]
+        if responses:
+            heading, axis = f"{title}, {part}: low-pass blue, high-pass orange", "frequency (1 = Nyquist)"
+            panels.append(Panel(heading, axis, (0, 1), (0.0, 2.2), (0, 0.5, 1), (0, 0.7, 1.4, 2.1), responses))
+    return panels
 
 
 def draw_attention(views: Sequence[Inside]) -> Pixels | None:
@@ -248,11 +233,11 @@ def heat_map(
         numbers: Write each entry into its cell.
     """
     width, height = size
-    font = _font()
+    plain = font()
     low, high = limits or (0.0, float(torch.nanquantile(image.flatten()[: 2**20], 0.999)))
     title = f"{title} (dark {low:g}, bright {high:.2g}{unit})"
-    left, top = 16 + int(max((font.getlength(label) for _, label in rows), default=0)), 28
-    total = max(left + width + 16, int(font.getlength(title)) + 16)
+    left, top = 16 + int(max((plain.getlength(label) for _, label in rows), default=0)), 28
+    total = max(left + width + 16, int(plain.getlength(title)) + 16)
     down = (numpy.arange(height) * image.shape[0] // height)[:, None]
     right = numpy.arange(width) * image.shape[1] // width
     values = image.numpy()[down, right]
@@ -261,25 +246,20 @@ def heat_map(
     canvas = Image.new("RGB", (total, top + height + 28), "white")
     canvas.paste(Image.fromarray(colours[..., :3]), (left, top))
     draw = ImageDraw.Draw(canvas)
-    draw.text((8, 6), title, "black", font)
+    draw.text((8, 6), title, "black", plain)
     for place, label in rows:
-        draw.text((left - 8, top + place * height), label, "black", font, anchor="rm")
+        draw.text((left - 8, top + place * height), label, "black", plain, anchor="rm")
     for place, label in columns:
-        half = font.getlength(label) / 2
+        half = plain.getlength(label) / 2
         centre = min(max(left + place * width, half + 2), total - half - 2)
-        draw.text((centre, top + height + 6), label, "black", font, anchor="ma")
+        draw.text((centre, top + height + 6), label, "black", plain, anchor="ma")
     for row, column in numpy.ndindex(*image.shape) if numbers else ():
         value = float(image[row, column])
         if value != value:
             continue
         middle = (left + (column + 0.5) * width / image.shape[1], top + (row + 0.5) * height / image.shape[0])
-        draw.text(middle, f"{value:.2f}", "white" if value < 0.6 * high else "black", font, anchor="mm")
+        draw.text(middle, f"{value:.2f}", "white" if value < 0.6 * high else "black", plain, anchor="mm")
     return numpy.asarray(canvas)
-
-
-@cache
-def _font() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", 13)
 
 
 def pixels(figure: Figure) -> Pixels:

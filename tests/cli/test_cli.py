@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 
@@ -174,38 +173,6 @@ def test_two_ranks_report_what_one_process_reports(wavspa, task, configs, tmp_pa
     assert {name: value for name, value in shared.items() if name.startswith("test/")} == pytest.approx(
         {name: value for name, value in alone.items() if name.startswith("test/")}, nan_ok=True
     )
-
-
-@pytest.mark.slow
-def test_torchrun_trains_one_run(configs, tmp_path):
-    """Ranks that another program starts share the run directory that they are given."""
-    arguments = [*("-c", str(configs / "lego.yaml")), *TINY["lego"], *COMMON, "--trainer.max_steps", "3"]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    run_flag = ("--run", "runs/lego/adaptive")  # ranks that others start cannot agree on a name
-    subprocess.run([*launcher, "-m", "--", "wavspa_lit", "fit", *arguments, *two, *run_flag], check=True)
-    assert [path.name for path in (tmp_path / "runs" / "lego").iterdir()] == ["adaptive"]
-    last = torch.load(tmp_path / "runs" / "lego" / "adaptive" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert last["global_step"] == 3
-
-
-@pytest.mark.slow
-def test_the_documented_torchrun_line_trains(configs, tmp_path):
-    """As docs/cluster.md has it, with other numbers; `--run` must reach us, not torchrun."""
-    lines = (configs.parent / "docs" / "cluster.md").read_text().split("## torchrun", 1)[1].split("```")[1]
-    words = lines.removeprefix("sh").replace("\\\n", " ").replace(" 4 ", " 2 ").split()
-    words[words.index("configs/text.yaml")] = "configs/lego.yaml"
-    assert words[0] == "torchrun" and "--run" in words
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", *words[1:]]
-    wavspa = tmp_path / "bin" / "wavspa"
-    wavspa.parent.mkdir()
-    wavspa.write_text(f'#!/bin/sh\nexec {sys.executable} -m wavspa_lit "$@"\n')
-    wavspa.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{wavspa.parent}:{os.environ['PATH']}"}
-    flags = [*TINY["lego"], *COMMON, "--trainer.max_steps", "3"]
-    subprocess.run([*command, *flags], check=True, env=environment)
-    last = torch.load(tmp_path / "runs" / "text" / "four" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert last["global_step"] == 3
 
 
 @pytest.mark.parametrize("command", ["test", "validate", "predict"])

@@ -182,3 +182,10 @@ def test_testing_what_a_repository_holds_leaves_it_as_it_is(lego, tmp_path, capl
     assert status.stdout == ""
     run(["test", *best, "--run", "kept/ada"])
     assert "test" in json.loads((tmp_path / "kept" / "ada" / "results.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["0123", "on", "[a]: {x}", "x=1,y='b'", "sp ace/ünï {step}"])
+def test_a_run_may_be_called_anything(name, lego):
+    lego("--run", name, "--trainer.max_steps", "1")
+    cli = run(["fit", "--ckpt_path", f"{name}/checkpoints/last.ckpt", "--trainer.max_steps", "2", *QUIET])
+    assert cli.trainer.global_step == 2 and Path(cli.trainer.default_root_dir) == Path(name).resolve()

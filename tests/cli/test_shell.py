@@ -6,18 +6,21 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import venv
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import torch
 import yaml
 
 import datamodules
 import wavspa_lit.tasks
 from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.choices import names_of
+from wavspa_lit.cli import run
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.wavelets import WaveletConfig
 
@@ -112,6 +115,42 @@ def test_a_command_finds_another_folder_for_compiled_code(kind, tmp_path):
         f"warning: TORCHINDUCTOR_CACHE_DIR {place} cannot be written"
     )
     assert not Path(done.stderr.split("lies in ")[1].split(",")[0]).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+def test_a_user_without_a_name_and_a_home_trains_and_compiles(tiny):
+    place = tempfile.mkdtemp()  # pytest's own folders are closed to others
+    os.chmod(place, 0o777)
+    somebody = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups"]
+    somebody += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # to read this environment
+    code = (
+        "import torch; from wavspa_lit.__main__ import main; main()\n"
+        "from wavspa_lit.wavelets import wavedec; wavedec(torch.ones(4, 8192, 64), 'db4', 2)"  # which compiles
+    )
+    command = [*somebody, sys.executable, "-c", code]
+    command += ["fit", *tiny, "--trainer.max_steps", "1"]
+    path = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=place, env=path, capture_output=True, text=True)
+    assert done.returncode == 0 and "C++ compiler" not in done.stderr, done.stderr
+    assert (Path(place) / "runs" / "lego" / "adaptive" / "checkpoints" / "last.ckpt").is_file()
+    shutil.rmtree(place)
+
+
+@pytest.mark.slow
+def test_two_interruptions_at_once_end_a_training_that_resumes(tiny, tmp_path):
+    command = [*MODULE, "fit", *tiny, "--data.num_workers", "2", "--trainer.max_steps", "100000", "--run", "r"]
+    last = tmp_path / "r" / "checkpoints" / "last.ckpt"
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as training:
+        until = time.monotonic() + 120
+        while not last.is_file() and time.monotonic() < until:
+            time.sleep(0.05)
+        os.killpg(training.pid, signal.SIGINT)
+        os.killpg(training.pid, signal.SIGINT)
+        training.wait(60)
+    step = torch.load(last, weights_only=True)["global_step"]
+    more = ["--trainer.max_steps", str(step + 2), "--trainer.enable_progress_bar", "false"]
+    assert run(["fit", "--ckpt_path", str(last), *more]).trainer.global_step == step + 2
 
 
 @pytest.mark.slow

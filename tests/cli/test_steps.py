@@ -66,3 +66,7 @@ def test_early_stopping_keeps_its_best_value_and_patience(lego):
 def test_every_precision_trains(lego, precision):
     flags = ("--trainer.precision", precision, "--model.optimizer.eps", "1e-4", "--trainer.max_steps", "3")
     assert lego(*flags).trainer.global_step == 3
+
+
+def test_logging_may_be_switched_off(lego):
+    assert lego("--trainer.log_every_n_steps", "0", "--trainer.max_steps", "3").trainer.global_step == 3

@@ -130,6 +130,23 @@ def test_cache_builds_once(tmp_path):
     assert len(calls) == 2
 
 
+def test_processes_that_build_at_once_share_one_entry(tmp_path):
+    code = """
+import sys, time, numpy
+from datamodules.cache import cached
+def build(folder):
+    time.sleep(0.5)
+    return {"x": numpy.arange(9)}
+print(cached(sys.argv[1], {"a": 1}, build)["x"].sum())
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate()[0] for process in started] == ["36\n"] * 3
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_maps_that_a_build_laid_are_kept_below_relative_folders(tmp_path, monkeypatch):
     def build(folder):
         images = numpy.lib.format.open_memmap(folder / "images.npy", "w+", numpy.uint8, (10_000,))

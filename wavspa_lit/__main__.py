@@ -119,9 +119,18 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _find_place_for_compiled_code() -> None:
-    """Gives the compiler a temporary folder if the one that it is told cannot be written; it would fail at import."""
+    """Keeps compiled code in the user's cache, because the compiler's own folder in /tmp is often emptied between jobs.
+
+    If that of TORCHINDUCTOR_CACHE_DIR cannot be written, it is a temporary folder; the compiler would fail at import.
+    """
     folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    if not folder or writable(folder):
+    if not folder:
+        caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        home = os.path.join(caches, "wavspa_lit", "compiled")
+        if os.path.isabs(home) and writable(home):
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = home
+        return
+    if writable(folder):
         return
     import atexit
     import shutil

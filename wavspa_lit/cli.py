@@ -25,7 +25,7 @@ from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from wavspa_lit import __version__
 from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, option
-from wavspa_lit.callbacks import SaveRunConfig
+from wavspa_lit.callbacks import EagerCheck, SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, quieten
 from wavspa_lit.errors import LengthError
@@ -203,6 +203,8 @@ class WavspaCLI(LightningCLI):
             options["precision"] = "bf16-mixed"
         if on_gpu and not self.describing:
             rank_zero_info(f"--speed {self.speed}: {reason}; --trainer.precision {options['precision'] or '32-true'}")
+        if self.speed != "eager":
+            callbacks.append(EagerCheck())
         if not options["fast_dev_run"]:
             callbacks.append(SaveRunConfig(parser, self.saved_config))
         checkpoints = [self._get(self.config_init, name) for name in parser.callback_keys]

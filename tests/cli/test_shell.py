@@ -117,6 +117,15 @@ def test_a_command_finds_another_folder_for_compiled_code(kind, tmp_path):
     assert not Path(done.stderr.split("lies in ")[1].split(",")[0]).exists()
 
 
+def test_compiled_code_lies_in_the_users_cache(tmp_path):
+    code = "import os, sys; sys.argv = ['wavspa', 'fit', '-c', 'lego', '--print_config']\n"
+    code += "from wavspa_lit.__main__ import main\ntry: main()\nfinally: print(os.environ['TORCHINDUCTOR_CACHE_DIR'])"
+    environment = _environment(XDG_CACHE_HOME=str(tmp_path))
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    printed = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert printed.splitlines()[-1] == str(tmp_path / "wavspa_lit" / "compiled")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
 def test_a_user_without_a_name_and_a_home_trains_and_compiles(tiny):

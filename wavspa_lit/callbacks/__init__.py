@@ -3,6 +3,7 @@
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.confusion import ConfusionPicture
+from wavspa_lit.callbacks.eager_check import EagerCheck
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
 from wavspa_lit.callbacks.front_page import FrontPage
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
@@ -21,6 +22,7 @@ __all__ = [
     "EMA",
     "AtomicCheckpointIO",
     "ConfusionPicture",
+    "EagerCheck",
     "ExtrapolationCurve",
     "FrontPage",
     "GradientNorm",

@@ -124,7 +124,7 @@ class Task(Checkpointed, ABC):
         return batch["labels"]
 
     def labels_of_passes(self, labels: Tensor, batch: Batch) -> Tensor:
-        """The labels that the loss is taken over, once more for each pass that is trained on (`deep_supervision`)."""
+        """The labels that the loss is taken over, repeated for each pass that is trained on (`deep_supervision`)."""
         return torch.cat([labels] * self.encoder.supervised_passes)
 
     def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,7 +161,7 @@ class Task(Checkpointed, ABC):
         return loss * (together / left) if left and batch_idx >= self.trainer.num_training_batches - left else loss
 
     def _accumulated(self) -> tuple[int, int]:
-        """How many batches a step holds, and how many the last step of an epoch, 0 if as many."""
+        """The number of batches of an optimiser step, and that of the last one of an epoch; 0 if it has as many."""
         if self._trainer is None or self.trainer.num_training_batches == math.inf:
             return 1, 0
         together = self.trainer.accumulate_grad_batches
@@ -216,9 +216,9 @@ class Task(Checkpointed, ABC):
         return f"{type(self).__name__}: {inputs}, at most {self.hparams['max_length']} in a sequence; {answers}"
 
     def on_train_start(self) -> None:
-        """Says so if the last step of an epoch holds fewer batches, or a resumed training another learning rate.
+        """Says whether the last step of an epoch has fewer batches, and whether a resume changes the learning rate.
 
-        A longer training is enough for the latter.
+        A resumed training has another learning rate if it is longer, because schedules depend on the number of steps.
         """
         together, left = self._accumulated()
         if left:
@@ -243,7 +243,7 @@ class Task(Checkpointed, ABC):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """As Lightning does it, but also by the norm of gradients that FSDP has sharded, which Lightning refuses."""
+        """Clips as Lightning does, and also by the norm of gradients that FSDP has sharded, which Lightning refuses."""
         model = self.trainer.strategy.model
         if isinstance(model, FullyShardedDataParallel) and gradient_clip_val and gradient_clip_algorithm != "value":
             model.clip_grad_norm_(gradient_clip_val)

@@ -67,8 +67,9 @@ class Checkpointed(LightningModule):
         self.class_names = tuple(checkpoint.get("class_names", ()))
         saved, weights = renamed_everywhere(checkpoint.get("hyper_parameters", {})), checkpoint.get("state_dict")
         head = getattr(self, "head", None)
-        if isinstance(head, PoolingHead):  # what it does is not to be seen in the weights
-            self.hparams["activation"] = saved.get("activation", "relu")  # as it was before it could be chosen
+        if isinstance(head, PoolingHead):
+            # The weights do not tell the activation. Checkpoints from before it could be chosen have ReLUs.
+            self.hparams["activation"] = saved.get("activation", "relu")
             head.set_activation(self.hparams["activation"])
         if weights is not None:  # FSDP has loaded them already
             own = {name: value.shape for name, value in self.state_dict().items()}
@@ -86,6 +87,6 @@ class Checkpointed(LightningModule):
                 name = change.split(":")[0].split(".")[-1]
                 effect = "the new value holds"
                 if name in ("lr", "weight_decay", "beta1", "beta2", "eps"):
-                    self.hparams["optimizer"][name] = saved["optimizer"][name]  # what later checkpoints are to say
+                    self.hparams["optimizer"][name] = saved["optimizer"][name]  # so that later checkpoints say it, too
                     effect = "the checkpoint's value stays; use --init_from to start anew"
                 rank_zero_warn(f"resuming with a changed setting, {change}: {effect}")

@@ -69,7 +69,7 @@ class MaskedPretraining(Task):
         Args:
             batch: `tokens` (batch, length), or (batch, 2, length) for pairs, and their `mask`, if there is one. Or
                 `features` with channels as the last axis instead of tokens.
-            generator: A generator on the CPU; None: the device's own.
+            generator: A generator on the CPU that chooses the positions; None: the device's own.
         """
         of_tokens = self.input_name == "tokens"
         inputs = batch[self.input_name].flatten(0, -2 if of_tokens else -3)

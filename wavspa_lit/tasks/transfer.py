@@ -17,14 +17,14 @@ def read_checkpoint(path: str | Path, *, mmap: bool = False) -> dict[str, Any]:
 
     Args:
         path: A checkpoint of a training.
-        mmap: Leave tensors on the disk until they are used: enough to see whether the file can be read.
+        mmap: Leave tensors on the disk until they are used. This is enough to see whether the file can be read.
 
     Raises:
         CheckpointError: If it holds anything else, is damaged, or has no weights.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except Exception as error:  # there is no saying how the reader of a damaged file fails
+    except Exception as error:  # what is raised for a damaged file depends on the damage
         found = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it refers to {found[1]}, which could run code" if found else "it is damaged or something else"
         raise CheckpointError(f"{path}: not a checkpoint of tensors and plain data, {what}") from error

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import runpy
 import subprocess
 import sys
 
@@ -229,6 +230,7 @@ def test_every_config_is_parsed(configs, tmp_path):
 @pytest.mark.slow
 def test_every_complete_config_builds_its_model_and_its_data_module(configs, capsys, tmp_path):
     (tmp_path / "mine.csv").write_text("text,label\n" + "x,a\ny,b\n" * 20)
+    runpy.run_path(str(configs.parent / "scripts" / "code_fixtures.py"))["main"](tmp_path / "data")
     complete = [file for file in configs.rglob("*.yaml") if file.parent.name not in ("model", "debug", "sweeps")]
     complete.remove(configs / "pretrain.yaml")
     for file in complete:

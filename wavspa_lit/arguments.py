@@ -38,7 +38,10 @@ def add_arguments(parser: LightningArgumentParser) -> None:
         "graphs, for batches of few lengths; auto: the fastest that the settings allow on a GPU, eager on a CPU.",
     )
     parser.add_argument(
-        "--inputs", type=str | None, default=None, help="predict: .csv, .tsv, .jsonl, .txt, .png, or folder."
+        "--inputs",
+        type=str | None,
+        default=None,
+        help="predict: .csv, .tsv, .jsonl, .txt, .png, or folder; with Files whatever it trains on.",
     )
     parser.add_argument("--output", type=str | None, default=None, help="predict: .csv or .parquet to write.")
     parser.add_argument(

@@ -1,6 +1,9 @@
 """Tables of the user's own, from the command line: fit, predict, test, info."""
 
 import csv
+import random
+import re
+from pathlib import Path
 
 import pytest
 
@@ -66,9 +69,69 @@ def test_info_tells_lengths_classes_and_memory(table, capsys):
     assert "error: --train nowhere.csv: no such file" in capsys.readouterr().err
 
 
-def test_the_estimate_of_memory_is_what_is_kept_for_the_backward_pass(table):
-    import re
+TARGETS = {
+    "SequenceRegression": ("regression", [0.5, 2], []),
+    "MultilabelClassification": ("multilabel", ["red;blue", "blue"], []),
+    "TokenClassification": ("token", ["N V", "V N"], ["--data.encoding", "words"]),
+    "SequenceMatching": ("class", ["same", "other"], ["--data.text2", "text2"]),
+}
 
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_every_sort_of_label_is_trained_and_predicted(task, tmp_path):
+    target, labels, more = TARGETS[task]
+    rows = "".join(f"red {number},blue {number},{label}\n" for number in range(20) for label in labels)
+    (tmp_path / "mine.csv").write_text(f"text,text2,label\n{rows}")
+    more = [*more, "--model", task, "--data.target", target]
+    run(["fit", "-c", "files", "--data.train", "mine.csv", *more, "--run", "r", *QUICK])
+    (tmp_path / "new.csv").write_text("name,text,text2\none,red 7,blue 7\n")
+    run(["predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", "new.csv", "--output", "out.csv"])
+    with (tmp_path / "out.csv").open() as file:
+        assert {row["name"] for row in csv.DictReader(file)} == {"one"}
+
+
+@pytest.fixture
+def page():
+    """The commands of a section of docs/files.md, as lists of words."""
+    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+
+    def commands(section):
+        part = text.split(f"## Example: {section}")[1].split("\n## ")[0]
+        exec(program[1], {}) if (program := re.search(r"```python\n(.*?)```", part, re.DOTALL)) else None
+        vowels = re.search(r"VOWELS=(\S+)", part)
+        lines = re.findall(r"^wavspa (.*)$", part, re.MULTILINE)
+        return [line.replace("${VOWELS}", vowels[1] if vowels else "").split() for line in lines]
+
+    return commands
+
+
+def test_the_example_of_text_runs_as_written(page):
+    pytest.importorskip("babel")
+    fit, test = page("the language of a name")
+    cli = run([*fit, *QUICK])
+    assert cli.datamodule.num_classes == 12 and len(cli.datamodule.dataset("train")) > 2000
+    assert "test/acc" in run([*test, "--trainer.accelerator", "cpu"]).trainer.callback_metrics
+
+
+def test_the_example_of_a_series_runs_as_written(page, tmp_path):
+    """On made-up series in the format of the real ones, which are not here."""
+    _, fit, test = page("who speaks")
+    draw = random.Random(0)
+    for part in ("train", "test"):
+        file = tmp_path / fit[fit.index(f"--data.{part}") + 1]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = ["@problemName JapaneseVowels", "@univariate false", "@classLabel true 1 2 3 4 5 6 7 8 9", "@data"]
+        for number in range(90):
+            steps = draw.randint(7, 29)
+            channels = (",".join(f"{draw.gauss(0, 1):.4f}" for _ in range(steps)) for _ in range(12))
+            lines.append(":".join([*channels, str(number % 9 + 1)]))
+        file.write_text("\n".join(lines))
+    cli = run([*fit, *QUICK])
+    assert cli.datamodule.channels == 12 and len(cli.datamodule.dataset("train")) == 81
+    assert "test/acc" in run([*test, "--trainer.accelerator", "cpu"]).trainer.callback_metrics
+
+
+def test_the_estimate_of_memory_is_what_is_kept_for_the_backward_pass(table):
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 

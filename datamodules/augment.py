@@ -32,7 +32,7 @@ def shuffle_arguments(
 
 
 def crop_bytes(tokens: numpy.ndarray, generator: numpy.random.Generator, *, length: int) -> numpy.ndarray:
-    """A random window of at most `length` tokens."""
+    """A random window of tokens (tokens,), as long as `length` or as the tokens if they are fewer."""
     return tokens[generator.integers(max(0, len(tokens) - length) + 1) :][:length]
 
 

@@ -100,7 +100,7 @@ class EpochBatches(Sampler[numpy.ndarray | Rounded]):
         return self.allowed is not None and len(self.allowed) > 1
 
     def length_of(self, indices: numpy.ndarray) -> int:
-        """The length of a batch of the examples at indices; -1 stands for none."""
+        """The length, in tokens, of a batch of the examples at indices (batch,) int64; an index of -1 is no example."""
         assert self.lengths is not None
         return round_up(int(self.lengths[indices[indices >= 0]].max()), self.allowed or ())
 

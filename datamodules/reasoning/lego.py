@@ -136,7 +136,11 @@ def sample_split(
 
 
 def to_batch(tokens: numpy.ndarray, values: numpy.ndarray, positions: numpy.ndarray, n_train_vars: int) -> Batch:
-    """The batch of sentences, with an answer at each clause's variable."""
+    """The batch of sentences (batch, length), with an answer at each clause's variable.
+
+    `values` and `positions` are (batch, clauses), as `sample` returns them. If all sentences are equally long, the
+    batch has no `mask`.
+    """
     batch = torch.from_numpy(tokens.astype(numpy.int64))
     labels, groups = torch.full_like(batch, IGNORED), torch.full_like(batch, -1)
     labels[:, 1:-1:CLAUSE] = torch.from_numpy(values.astype(numpy.int64))

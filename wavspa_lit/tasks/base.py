@@ -128,7 +128,7 @@ class Task(Checkpointed, ABC):
         return torch.cat([labels] * self.encoder.supervised_passes)
 
     def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean loss over the labels that are not ignored, and their number."""
+        """See `Objective.loss`; the classes are not weighted."""
         return self.objective.loss(logits, labels)
 
     def scores_of(self, split: str) -> Scores:
@@ -136,7 +136,7 @@ class Task(Checkpointed, ABC):
         return cast(Scores, self.scores[split])
 
     def update_metrics(self, split: str, logits: Tensor, batch: Batch) -> None:
-        """Adds a batch to the metrics of `split`, val or test."""
+        """Adds a batch, with the logits that `forward` returns for it, to the metrics of `split`, val or test."""
         scores = self.scores_of(split)
         scores.loss.update(*self.loss(logits, self.trained_labels(batch)))
         scores.update(logits, batch["labels"])

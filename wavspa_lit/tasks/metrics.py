@@ -99,7 +99,7 @@ class GroupedAccuracy(Metric):
             self.add_state(name, torch.zeros(num_groups, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, predictions: Tensor, labels: Tensor, groups: Tensor) -> None:
-        """Adds answers; all three are int64 of one shape, entries with label `IGNORED` do not count."""
+        """Adds answers, labels and groups, int64 of one shape. Entries with the label `IGNORED` do not count."""
         asked = labels != IGNORED
         self.count += _count(groups, asked, len(self.count))
         self.correct += _count(groups, asked & (predictions == labels), len(self.count))

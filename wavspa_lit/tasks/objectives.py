@@ -31,7 +31,16 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The mean loss over the labels that are not ignored, with the classes weighted or not, and their number."""
+        """The mean loss over the labels that are not ignored.
+
+        Args:
+            outputs: What the head gives: (*labels' shape, classes) for a class each, otherwise like the labels.
+            labels: See the subclass.
+            weights: (classes,), by which the labels of each class count; None: all count alike.
+
+        Returns:
+            The loss, and the number of labels that are not ignored, both without axes.
+        """
 
     @abstractmethod
     def build_scores(self) -> Scores:
@@ -39,18 +48,18 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def batch_score(self, outputs: Tensor, labels: Tensor) -> tuple[str, Tensor]:
-        """Name and value of a metric of one training batch."""
+        """Name and value of a metric of one training batch; arguments as for `loss`."""
 
     @abstractmethod
     def answers(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What there is to say of each label; see `Task.predict_step`."""
+        """What there is to say of each label, see `Task.predict_step`; arguments as for `loss`."""
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """Maps what a head gives to what a task answers, in units of the labels."""
+        """Maps what a head gives to what a task answers: the same shape, in units of the labels."""
         return outputs
 
     def prepare(self, labels: Iterable[Tensor]) -> None:
-        """Takes what it needs from the training labels, batch by batch."""
+        """Takes what it needs from the training labels, which come batch by batch."""
 
 
 class Classes(Objective):
@@ -246,7 +255,7 @@ class Numbers(Objective):
 
 
 def known(labels: Tensor) -> Tensor:
-    """Which labels of several classes at once are neither NaN nor `IGNORED`."""
+    """Which labels (batch, classes) of several classes at once are neither NaN nor `IGNORED`, bool."""
     return labels >= 0  # False for NaN
 
 

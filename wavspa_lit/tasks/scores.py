@@ -44,7 +44,7 @@ class Scores(nn.Module, ABC):
 
     @abstractmethod
     def update(self, outputs: Tensor, labels: Tensor) -> None:
-        """Adds a batch to all metrics but the loss."""
+        """Adds a batch to all metrics but the loss; arguments as for `Objective.loss`."""
 
     def logged(self) -> Iterator[tuple[str, Metric]]:
         """The metrics that are numbers, by name, in the order in which they are logged."""

@@ -227,7 +227,7 @@ class AdaptiveBank(FilterBank):
 
 
 def parameter(value: Tensor, dtype: torch.dtype | None) -> nn.Parameter:
-    """A copy of the value to train, in that dtype; None: in PyTorch's default."""
+    """A parameter with a copy of the value, in that dtype; None: in PyTorch's default."""
     return nn.Parameter(value.detach().clone().to(dtype or torch.get_default_dtype()))
 
 

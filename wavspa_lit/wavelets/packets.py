@@ -58,7 +58,19 @@ def wavelet_packet_inverse(
     axis: int = -2,
     backend: Backend = "auto",
 ) -> Tensor:
-    """The inverse of `wavelet_packet`, for signals of that length.
+    """The inverse of `wavelet_packet`.
+
+    Args:
+        bands: The bands that `wavelet_packet` returned.
+        bank: As for `wavedec`.
+        length: Length of the signal.
+        mode: As for `wavedec`.
+        mask: As for `wavedec`; samples outside it are 0.
+        axis: As for `wavedec`.
+        backend: As for `wavedec`.
+
+    Returns:
+        The signal, shaped like the bands but for the signal's axis, in their dtype.
 
     Raises:
         ValueError: For an unknown mode, if the number of bands is not a power of two, or if their lengths do not fit

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from wavspa_lit.errors import LengthError
 from wavspa_lit.spaces.matrices import by_matrices
 from wavspa_lit.tasks import SequenceMatching, Task, load
-from wavspa_lit.tasks.transfer import CheckpointError
+from wavspa_lit.tasks.loading import checkpoint_file
+from wavspa_lit.tasks.transfer import CheckpointError, read_checkpoint
 from wavspa_lit.wavelets import FilterBank
 from wavspa_lit.wavelets.bank import FixedBank
 
@@ -62,7 +63,12 @@ class Served(nn.Module):
 
 
 def export_model(
-    task: Task, output: str | Path, *, length: int | None = None, batch: int | Literal["dynamic"] = 1
+    task: Task,
+    output: str | Path,
+    *,
+    length: int | None = None,
+    batch: int | Literal["dynamic"] = 1,
+    data: Mapping[str, Any] | None = None,
 ) -> tuple[str, float]:
     """Writes a model that takes inputs and their mask, and compares it with this one before the file is kept.
 
@@ -76,6 +82,7 @@ def export_model(
         output: A .pt2 or .onnx file.
         length: Length of the inputs; None: the task's greatest.
         batch: Examples that are taken at once, or `dynamic`: any number.
+        data: What a program has to know of the data, such as their vocabulary; plain data that travel in the file.
 
     Returns:
         The shapes in words, and the largest difference of an output from this model's, over random inputs of several
@@ -107,7 +114,7 @@ def export_model(
         with quiet():
             # Traced with two examples, because a batch of one would be taken for a constant.
             shapes = ({0: torch.export.Dim("batch", min=1)},) * 2 if batch == "dynamic" else None
-            write(served, tried[1], shapes, partial, about(task, length, batch))
+            write(served, tried[1], shapes, partial, about(task, length, batch, data))
             found = list(answers(partial, task.input_name, tried))
         difference = compare(path, tried, expected, found)
         partial.replace(path)
@@ -187,10 +194,16 @@ def random_inputs(task: Task, batch: int, length: int, seed: int = 0) -> Inputs:
     return inputs.masked_fill(~mask if channels is None else ~mask[..., None], 0), mask
 
 
-def about(task: Task, length: int, batch: int | str) -> str:
+def about(task: Task, length: int, batch: int | str, data: Mapping[str, Any] | None) -> str:
     """What the file holds, as JSON, which travels in it."""
     facts = {"task": type(task).__name__, "expects": task.expects, "class_names": list(task.class_names)}
-    return json.dumps({**facts, "length": length, "batch": batch})
+    return json.dumps({**facts, "length": length, "batch": batch, "data": data}, default=str)
+
+
+def data_facts(checkpoint: Mapping[str, Any]) -> Any:
+    """What a checkpoint of a training with `datamodules.Files` holds of vocabulary and classes; None for other data."""
+    states = [state for state in checkpoint.values() if isinstance(state, dict)]
+    return next((state["schema"] for state in states if "schema" in state), None)
 
 
 @contextmanager
@@ -225,8 +238,9 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--trust", action="store_true", help="let the checkpoint import classes of other packages")
     options = parser.parse_args(arguments)
     try:
-        task = load(options.ckpt_path, trust=options.trust)
-        shapes, difference = export_model(task, options.output, length=options.length, batch=options.batch)
+        file = checkpoint_file(options.ckpt_path)
+        task, data = load(file, trust=options.trust), data_facts(read_checkpoint(file, mmap=True))
+        shapes, difference = export_model(task, options.output, length=options.length, batch=options.batch, data=data)
     except (CheckpointError, ExportError, LengthError, ValueError) as error:
         parser.exit(2, f"error: {' '.join(str(error).split())}\n")
     except OSError as error:

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import wavspa_lit.tasks
 from wavspa_lit import build_trainer, load
 from wavspa_lit.cli import run
+from wavspa_lit.export import run as export
 
 TASKS = {
     ("class", False): "SequenceClassification",
@@ -188,6 +189,25 @@ def test_the_command_line_trains_and_refuses(capsys):
     assert cli.trainer.checkpoint_callbacks[0].monitor == "val/r2"
     run(["test", "--ckpt_path", "r/checkpoints/best.ckpt", "--trust"])
     assert json.loads(Path("r/results.json").read_text())["test"]["test/mae"] > 0
+
+
+def test_files_of_ones_own_with_a_label_per_position(configs, tmp_path):
+    """From a table to predictions without labels, and to a file that knows the vocabulary."""
+    rows = [f"{'good bad fine ' * (n % 3 + 1)},{'A B B ' * (n % 3 + 1)}" for n in range(40)]
+    (tmp_path / "mine.csv").write_text("\n".join(["text,label", *rows]))
+    (tmp_path / "own.csv").write_text("text\nfine good\n")
+    data = ["--data.train", "mine.csv", "--data.encoding", "words", "--data.target", "token", "--data.batch_size", "8"]
+    config = ["-c", str(configs / "files.yaml"), "--trainer.val_check_interval", "4"]
+    run(["fit", *config, "--model", "TokenClassification", *data, *FLAGS, "--run", "r"])
+    run(["predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", "own.csv", "--output", "own-answers.csv"])
+    answers = list(csv.DictReader(Path("own-answers.csv").read_text().splitlines()))
+    assert [answer["position"] for answer in answers] == ["0", "1"] and "label" not in answers[0]
+    assert {answer["class"] for answer in answers} <= {"A", "B"}
+    export(["--ckpt_path", "r", "--output", "m.pt2"])
+    files = {"wavspa.json": ""}
+    torch.export.load("m.pt2", extra_files=files)
+    facts = json.loads(files["wavspa.json"])
+    assert facts["class_names"] == ["A", "B"] and sorted(facts["data"]["vocabulary"]) == ["bad", "fine", "good"]
 
 
 def test_reasoning_needs_groups():

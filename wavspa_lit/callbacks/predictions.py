@@ -92,7 +92,8 @@ def answers(
             row: Row = {"sequence": sequence} if names is None else {"name": names[sequence // ways]}
             if names is None or len(where) > 1:
                 row["position"] = where[1] if len(where) > 1 else None
-            scored = names is None or len(where) > 1
+            # Pretraining makes labels of a user's own examples; other tasks have none for them.
+            scored = names is None or (len(where) > 1 and "probabilities" not in batch)
             yield row | (_class if one_class else _values)(batch, where, classes, scored)
         start += len(labels)
 

@@ -50,16 +50,22 @@ def load(path: str | Path, *, trust: bool = False) -> Task:
         CheckpointError: If there is no such file, it cannot be read, or its task is not known.
         ValueError: If it names a class of another package that has not been imported, and `trust` is False.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / "checkpoints" / "best.ckpt"
-    if not file.is_file():
-        raise CheckpointError(f"{file}: no such file; give a checkpoint, or the directory of a run")
+    file = checkpoint_file(path)
     return (
         task_of(read_checkpoint(file, mmap=True), file, trust)
         .load_from_checkpoint(file, map_location="cpu", weights_only=True, trust=trust)
         .eval()
     )
+
+
+def checkpoint_file(path: str | Path) -> Path:
+    """The checkpoint that a path names: itself, or the best one of a run; CheckpointError if there is none."""
+    file = Path(path)
+    if file.is_dir():
+        file = file / "checkpoints" / "best.ckpt"
+    if not file.is_file():
+        raise CheckpointError(f"{file}: no such file; give a checkpoint, or the directory of a run")
+    return file
 
 
 def task_of(checkpoint: dict[str, Any], file: Path, trust: bool) -> type[Task]:

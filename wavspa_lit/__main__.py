@@ -34,7 +34,7 @@ COMMANDS = ("fit", "validate", "test", "predict", "export", "describe", "data", 
 def main() -> None:
     """Runs the command of `sys.argv`. It ends quietly when nobody reads its output any more, as with `| head`.
 
-    What cannot be written, because a folder is read-only or a disk full, is an error of a line.
+    What cannot be written, because a folder is read-only or a disk full, is an error of a line, and so is Ctrl-C.
     """
     _own_packages_first()
     try:
@@ -55,6 +55,9 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {cannot_write(error)}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
 
 
 def _own_packages_first() -> None:
@@ -113,9 +116,25 @@ def _run(arguments: Sequence[str]) -> None:
     else:
         _check("command", arguments[0], COMMANDS)
         _find_place_for_compiled_code()
+        if sweep := os.environ.pop("WAVSPA_SWEEP", None):  # no process that this one starts is of the sweep
+            _end_with(int(sweep))
         from wavspa_lit.cli import main as run_cli
 
         run_cli()
+
+
+def _end_with(parent: int) -> None:
+    """Saves and ends, as on SIGTERM, when the parent has ended, because a killed sweep cannot tell its trainings."""
+    import signal
+    import threading
+    import time
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="end_with_sweep", daemon=True).start()
 
 
 def _find_place_for_compiled_code() -> None:

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from wavspa_lit.packaged import find_config
 from wavspa_lit.reporting.runs import headline
 
 KEYS = {"configs", "models", "settings", "seeds", "flags"}
@@ -111,13 +112,18 @@ def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Traini
 def run(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status: 0, 1 if a training failed, 2 for a wrong file."""
     parser = argparse.ArgumentParser(prog="wavspa sweep", description="Many trainings from one file.")
-    parser.add_argument("file", type=Path, help="see the head of wavspa_lit/sweep.py, and configs/sweeps")
+    parser.add_argument("file", help="a file, or a name of `wavspa list sweeps`; see the head of wavspa_lit/sweep.py")
     parser.add_argument("--list", action="store_true", help="print the commands, a training on each line, and end")
     parser.add_argument("--only", metavar="PATTERN", help="trainings whose run is named so: --only 'text-*-seed0'")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, on each GPU if there are several")
     options = parser.parse_args(arguments)
     try:
-        trainings = _named(expand(yaml.safe_load(options.file.read_text()) or {}), options.only)
+        file = find_config(options.file, sweeps=True)
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    try:
+        trainings = _named(expand(yaml.safe_load(file.read_text()) or {}), options.only)
     except (OSError, ValueError, yaml.YAMLError) as error:
         sys.stderr.write(f"error: {options.file}: {' '.join(str(error).split())}\n")
         return 2
@@ -150,7 +156,9 @@ def _run_all(trainings: Sequence[Training], jobs: int) -> bool:
 
 
 def _run_one(training: Training, gpu: str | None) -> bool:
-    environment = os.environ if gpu is None else {**os.environ, "CUDA_VISIBLE_DEVICES": gpu}
+    environment = {**os.environ, "WAVSPA_SWEEP": str(os.getpid())}
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
     log = training.run.with_name(f"{training.run.name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as stream:

@@ -61,10 +61,22 @@ def test_what_is_not_read_is_not_said():
     assert done.stderr == "" and done.returncode == 1
 
 
+def test_an_interruption_is_no_traceback():
+    """The processes that generate are interrupted as well, as by Ctrl-C on a terminal."""
+    command = [*MODULE, "data", "prepare", "listops", "--root", "d"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as preparing:
+        assert "0%" in preparing.stderr.read(40)
+        time.sleep(1)
+        os.killpg(preparing.pid, signal.SIGINT)
+        said = preparing.stderr.read()
+    assert preparing.returncode == 130 and "Traceback" not in said and "interrupted" in said
+
+
 def test_lists_come_without_torch():
     code = "import sys; sys.argv = ['wavspa', 'list']; from wavspa_lit.__main__ import main; main()"
     out = subprocess.check_output([sys.executable, "-c", f"{code}; print('torch' in sys.modules)"], text=True)
     assert out.splitlines()[-1] == "False"
+    assert "configs/sweeps/arena.yaml" in out
     for name in (*datamodules.__all__, *wavspa_lit.tasks.__all__):
         assert (f"  {name} " in out) == (name not in ("SequenceDataModule", "Task", "load")), name
     for config, field in ((EncoderConfig, "space"), (WaveletConfig, "kind"), (AttentionConfig, "kind")):

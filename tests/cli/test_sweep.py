@@ -1,5 +1,10 @@
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import yaml
@@ -78,6 +83,38 @@ def test_shipped_sweeps_are_commands_that_parse(configs, capsys, monkeypatch):
             with pytest.raises(SystemExit) as stop:
                 run_command([*words[1:], "--print_config"])
             assert stop.value.code == 0, words
+
+
+def test_a_sweep_that_comes_with_the_package_is_found_by_name(capsys):
+    for name in ("arena", "configs/sweeps/arena.yaml"):
+        assert run([name, "--list"]) == 0
+        assert "wavspa fit -c configs/" in capsys.readouterr().out
+    assert run(["arean", "--list"]) == 2
+    assert capsys.readouterr().err == (
+        "error: arean: no such file; did you mean arena? `wavspa list sweeps` shows them\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_sweep_that_ends_ends_its_trainings_which_save(number, tiny, configs, tmp_path):
+    flags = shlex.join([*tiny[2:], "--trainer.max_epochs", "-1", "--trainer.max_steps", "100000"])
+    configs_of = {name: f"{configs}/lego.yaml {flags}" for name in ("one", "two")}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"folder": "runs", "groups": [{"configs": configs_of}]}))
+    command = [sys.executable, "-m", "wavspa_lit", "sweep", "plan.yaml"]
+    last = tmp_path / "runs" / "one-seed0" / "checkpoints" / "last.ckpt"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as sweep:
+        until = time.monotonic() + 120
+        while not last.is_file() and time.monotonic() < until:
+            time.sleep(0.05)
+        first = last.stat().st_mtime_ns
+        os.kill(sweep.pid, number) if number == signal.SIGKILL else os.killpg(sweep.pid, number)
+        said = sweep.communicate(timeout=60)[1]
+    assert said.splitlines()[-1:] == ([] if number == signal.SIGKILL else ["interrupted"]) and "Traceback" not in said
+    until = time.monotonic() + 60
+    while last.stat().st_mtime_ns == first and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "finishing the step and saving" in (tmp_path / "runs" / "one-seed0.log").read_text()
+    assert not (tmp_path / "runs" / "two-seed0").exists()
 
 
 @pytest.mark.parametrize("evaluate", ["test", "validate"])

@@ -1,13 +1,14 @@
 """`wavspa list`: what can be chosen, and what has been trained."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from wavspa_lit.packaged import HERE, list_configs
 from wavspa_lit.reporting.runs import headline, read_results, run_of
 
-KINDS = ("data", "tasks", "models", "configs", "runs")
+KINDS = ("data", "tasks", "models", "configs", "sweeps", "runs")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -17,7 +18,7 @@ def run(arguments: Sequence[str]) -> None:
         raise SystemExit(f"error: unknown list {unknown[0]!r}; known: {', '.join(KINDS)}")
     for name in arguments or KINDS:
         print(f"{name}:")
-        for line in {"data": _data, "tasks": _tasks, "models": _models, "configs": _configs, "runs": _runs}[name]():
+        for line in LISTS[name]():
             print(f"  {line}")
 
 
@@ -65,10 +66,10 @@ def _choices(file: Path, field: str) -> list[str]:
     raise AssertionError(f"{file} has no field {field}")
 
 
-def _configs() -> list[str]:
+def _configs(*, sweeps: bool = False) -> list[str]:
     first = {
         name: next(iter(file.read_text(errors="replace").splitlines()), "empty")
-        for name, file in list_configs().items()
+        for name, file in list_configs(sweeps=sweeps).items()
     }
     return [f"{name}: {line.lstrip('# ')}" for name, line in first.items()]
 
@@ -82,3 +83,9 @@ def _runs() -> list[str]:
             reached = headline(results.get("test", {}), "test")
             lines.append(f"{checkpoint}" + (f"  test {reached}" if reached else ""))
     return lines or ["none in ./runs"]
+
+
+LISTS: dict[str, Callable[[], list[str]]] = {
+    **{"data": _data, "tasks": _tasks, "models": _models, "configs": _configs},
+    **{"sweeps": partial(_configs, sweeps=True), "runs": _runs},
+}

@@ -7,7 +7,7 @@
 Every row is a `wavspa fit` of its own on stand-in data, padded to one length, so that all steps cost the same. Weak
 scaling keeps the batch of a device, strong scaling that of all devices together. Sequences per second are the median of
 the logged `speed/sequences_per_second` after the first third of the steps; efficiency is that speed over the number of
-devices times the speed of one device, which is measured once. Flags behind `--` go to all trainings.
+devices times the speed of one device, which is measured once. Flags after `--` go to all trainings.
 
 The second table trains on every number of devices, tests the checkpoint on that number and on one (with a test set that
 no number of devices divides), and resumes the training on each other number.

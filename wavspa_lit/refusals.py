@@ -43,8 +43,9 @@ def last_of(run: str | Path) -> str:
 
 def misplaced(command: str, config: Any) -> str | None:
     """Options of other commands."""
-    wrong = {"resume": command != "fit", "inputs": command != "predict", "output": command != "predict"}
-    return next((f"--{name} is not for wavspa {command}" for name in wrong if wrong[name] and config[name]), None)
+    of = {"resume": "fit", "inputs": "predict", "output": "predict"}
+    wrong = next((name for name in of if of[name] != command and config[name]), None)
+    return f"--{wrong} applies to wavspa {of[wrong]} only, not to {command}; leave it out" if wrong else None
 
 
 def run_is_a_file(command: str, config: Any) -> str | None:

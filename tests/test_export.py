@@ -10,7 +10,7 @@ import torch
 
 import wavspa_lit.tasks
 from wavspa_lit import export_model, load
-from wavspa_lit.attention import Attention
+from wavspa_lit.attention import ATTENTIONS, Attention
 from wavspa_lit.errors import LengthError
 from wavspa_lit.export import NEEDED, ExportError, Served, random_inputs, run
 
@@ -80,6 +80,16 @@ OTHERS = [
 def test_other_settings_are_exported(space, options, kind_of_file, tmp_path):
     task = build(space, **{**SPACES[space], **options})
     assert export_model(task, tmp_path / f"m.{kind_of_file}", length=17, batch="dynamic")[1] < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind_of_file", ["pt2", pytest.param("onnx", marks=needs_onnx)])
+@pytest.mark.parametrize("kind", sorted(ATTENTIONS.keys() - {*KINDS, "none"}))
+def test_other_attentions_are_exported(kind, kind_of_file, tmp_path):
+    sizes = {"kind": kind, "heads": 2, "window": 4, "block_size": 4, "landmarks": 3, "global_tokens": 1}
+    task = build("token", attention=sizes)
+    # The inner norms of performer_relu blow round-off up.
+    assert export_model(task, tmp_path / f"m.{kind_of_file}", length=17, batch="dynamic")[1] < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,27 @@ class WeightedAttention(Attention):
 
     def weigh(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
         """`softmax(q kᵀ / √head_dim + bias) v`, in training with dropout; a bias of bools says which keys are seen."""
-        return scaled_dot_product_attention(q, k, v, bias, dropout_p=self.dropout if self.training else 0.0)
+        return fused_attention(q, k, v, bias, self.dropout if self.training else 0.0)
+
+
+def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout: float) -> Tensor:
+    """PyTorch's attention, which exported models have in four dimensions, because that of ONNX knows no more.
+
+    Args:
+        q: Queries (batch, heads, length, head_dim), or with an axis of chunks after the heads.
+        k: Keys, likewise.
+        v: Values, likewise.
+        bias: Broadcasts to the scores: added to them, or a bool that says which keys are seen.
+        dropout: Dropout on the weights.
+    """
+    if q.dim() == 5 and torch.compiler.is_exporting():
+        rows, heads = q.shape[:2]
+        if bias is not None:
+            bias = bias.expand(rows, heads, *bias.shape[-3:]).flatten(0, 1)
+        q, k, v = (x.flatten(0, 1) for x in (q, k, v))
+        out = scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout)
+        return out.view(rows, heads, *out.shape[1:])
+    return scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout)
 
 
 def valid_entries(mask: Tensor | None, x: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 
-from wavspa_lit.attention.base import WeightedAttention, seeing, valid_entries
+from wavspa_lit.attention.base import WeightedAttention, fused_attention, seeing, valid_entries
 from wavspa_lit.speed import start_compiler
 
 BLOCK = 128
@@ -149,10 +149,10 @@ def _chunked(
         )
         everyone = valid[:, None, None, :count].expand(-1, chunks, reach, -1)
         allowed = torch.cat((everyone, allowed), -1)
-    out = scaled_dot_product_attention(q_chunks, k_chunks, v_chunks, seeing(allowed)[:, None], dropout_p=dropout)
+    out = fused_attention(q_chunks, k_chunks, v_chunks, seeing(allowed)[:, None], dropout)
     out = out.flatten(-3, -2)[..., :length, :]
     if count:
         every_key = seeing(valid)[:, None, None, :]
-        first = scaled_dot_product_attention(q[..., :count, :], k, v, every_key, dropout_p=dropout)
+        first = fused_attention(q[..., :count, :], k, v, every_key, dropout)
         out = torch.cat((first, out[..., count:, :]), -2)
     return out

@@ -40,6 +40,7 @@ class Files(SequenceDataModule):
         label: Column of the label, or several for regression and multilabel. If None, rows have no labels.
         split: Column that says train, val or test, if the training file has it and neither val nor test is given.
         columns: Names of the columns, for files without a line that names them; .txt files are separated by tabs.
+        delimiter: Character between columns. If None, a comma in .csv files, a tab in .tsv and .txt files.
         sequences: File of sequences, to which `text` and `text2` of the rows refer by id.
         sequences_id: Column of the id in that file.
         sequences_text: Column of the sequence in that file.
@@ -81,6 +82,7 @@ class Files(SequenceDataModule):
         label: str | list[str] | None = "label",
         split: str | None = "split",
         columns: Sequence[str] = (),
+        delimiter: str | None = None,
         sequences: str | None = None,
         sequences_id: str = "id",
         sequences_text: str = "text",
@@ -112,6 +114,7 @@ class Files(SequenceDataModule):
             label=labels,
             split=split,
             columns=tuple(columns),
+            delimiter=delimiter,
             sequences=sequences,
             sequences_id=sequences_id,
             sequences_text=sequences_text,
@@ -198,6 +201,12 @@ class Files(SequenceDataModule):
         """What checkpoints hold: the identity of the data, and what a model has to know of them."""
         return {**super().state_dict(), "schema": self.schema.plain()}
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See `SequenceDataModule.load_state_dict`; files that are not here may lie where they did in training."""
+        if self.input_names is None:
+            self.store.find_moved((state_dict.get("data") or {}).get("places", {}))
+        super().load_state_dict(state_dict)
+
     @classmethod
     def of_checkpoint(cls, path: str | Path, **settings: Any) -> "Files":
         """A data module that reads other files as those of a training were read.
@@ -230,14 +239,13 @@ class Files(SequenceDataModule):
             )
         if dataset.any_unknown(chosen):
             self.store.refuse_label(split, self.schema)
-        cut = int((dataset.full_lengths()[chosen] > self.max_length).sum())
-        if cut:
-            warnings.warn(
-                f"{cut} of {len(chosen)} {split} sequences are longer than data.max_length {self.max_length} and are "
-                "cut off",
-                stacklevel=2,
-            )
+        self._warn_of_cuts(split, dataset.full_lengths()[chosen])
         return dataset if len(chosen) == len(dataset) else Part(dataset, chosen)
+
+    def _warn_of_cuts(self, what: str, lengths: numpy.ndarray) -> None:
+        if cut := int((lengths > self.max_length).sum()):
+            text = f"{cut} of {len(lengths)} {what} sequences are longer than data.max_length {self.max_length}"
+            warnings.warn(f"{text} and are cut off", stacklevel=3)
 
     @property
     def _pad_to(self) -> int | None:
@@ -268,6 +276,7 @@ class Files(SequenceDataModule):
         packed = pack(path, self.store.reading, Path(self._folder.name), labelled=False, flag="--inputs")
         names = about_of(packed)["names"] or [str(number + 1) for number in range(about_of(packed)["examples"])]
         self._inputs, self.input_names = FilesDataset(packed, self.schema, self.settings.ways, self._pad_to), names
+        self._warn_of_cuts("--inputs", self._inputs.full_lengths())
 
     def predict_dataloader(self) -> ResumableLoader:
         """See `SequenceDataModule.predict_dataloader`."""

@@ -1,6 +1,7 @@
 """From files to packed arrays: which reader, which columns, one row after another in bounded memory."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -43,6 +44,7 @@ class Reading:
     label: tuple[str, ...]
     split: str | None
     columns: tuple[str, ...]
+    delimiter: str | None
     sequences: str | None
     sequences_id: str
     sequences_text: str
@@ -58,12 +60,15 @@ class Reading:
         return 1 if self.text2 is None else 2
 
 
-def open_table(path: str | Path, columns: Sequence[str] = (), flag: str = "data.train") -> Table:
+def open_table(
+    path: str | Path, columns: Sequence[str] = (), delimiter: str | None = None, *, flag: str = "data.train"
+) -> Table:
     """The reader of a file, by its ending.
 
     Args:
         path: The file or folder.
         columns: Names of the columns, if the file has no line that names them.
+        delimiter: What separates columns; see `Separated`.
         flag: The argument that gave the path, for messages.
 
     Raises:
@@ -76,7 +81,7 @@ def open_table(path: str | Path, columns: Sequence[str] = (), flag: str = "data.
         raise MissingData(f"{flag} {path}: no such file or folder; give {FORMATS}")
     ending = ending_of(path)
     if ending in (".csv", ".tsv") or (ending in (".txt", "") and columns):
-        return Separated(path, columns)
+        return Separated(path, columns, delimiter)
     kinds: dict[str, type[Table]] = {
         **{".jsonl": JsonLines, ".json": JsonLines, ".parquet": Parquet, ".npz": arrays.Arrays, ".ts": Series},
         **dict.fromkeys(fasta.ENDINGS, fasta.Fasta),
@@ -109,7 +114,7 @@ def pack(
         `label_offsets` (examples + 1,) where an example has any number of them; `splits` (examples,), where a column
         says them; `members` (examples * ways,), where sequences have a file of their own; and `about`, JSON as bytes.
     """
-    return _Packing(open_table(path, reading.columns, flag), reading, folder, labelled).run()
+    return _Packing(open_table(path, reading.columns, reading.delimiter, flag=flag), reading, folder, labelled).run()
 
 
 def about_of(packed: Arrays) -> dict[str, Any]:
@@ -180,11 +185,13 @@ class _Packing:
         reading = self.reading
         flag = "data.text" if column == reading.text else "data.text2" if column == reading.text2 else "data.label"
         known = ", ".join(columns[:20]) + (", …" if len(columns) > 20 else "")
+        if len(columns) == 1 and (found := re.search(r"[;\t|,]", columns[0])):
+            self.table.fail("row 1 (the names)", f"there is one column only, {known}; give data.delimiter={found[0]!r}")
         self.table.fail("row 1 (the names)", f"there is no such column among {known}; name yours with {flag}", column)
 
     def _pack_sequences(self) -> dict[str, int]:
         """Packs the file of sequences; returns the number of each by its id."""
-        table = open_table(str(self.reading.sequences), (), "data.sequences")
+        table = open_table(str(self.reading.sequences), (), self.reading.delimiter, flag="data.sequences")
         key, content, known = self.reading.sequences_id, self.reading.sequences_text, dict[str, int]()
         columns = table.columns()
         for flag, column in (("data.sequences_id", key), ("data.sequences_text", content)):

@@ -22,6 +22,7 @@ class Settings:
     label: tuple[str, ...]
     split: str | None
     columns: tuple[str, ...]
+    delimiter: str | None
     sequences: str | None
     sequences_id: str
     sequences_text: str
@@ -63,6 +64,8 @@ class Settings:
                 raise ValueError(
                     f"data.{split}_fraction must lie between 0 and 1 and leave rows to train on, got {fraction}"
                 )
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ValueError(f"data.delimiter must be one character, got {self.delimiter!r}")
         if not self.separator:
             raise ValueError("data.separator must not be empty; give the character between two classes")
         self._check_tokenizer()

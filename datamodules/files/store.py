@@ -5,7 +5,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -47,7 +47,7 @@ class Store:
         if settings.tokenizer:
             return "tokenizer"
         if settings.sequences:
-            return open_table(settings.sequences, (), "data.sequences").kind  # type: ignore[return-value]
+            return open_table(settings.sequences, (), settings.delimiter, flag="data.sequences").kind  # type: ignore[return-value]
         return open_table(self.path_of("train"), settings.columns).kind  # type: ignore[return-value]
 
     @cached_property
@@ -67,6 +67,7 @@ class Store:
             label=settings.label,
             split=settings.split,
             columns=settings.columns,
+            delimiter=settings.delimiter,
             sequences=settings.sequences,
             sequences_id=settings.sequences_id,
             sequences_text=settings.sequences_text,
@@ -101,7 +102,7 @@ class Store:
         """The arrays of the file in which a split lies."""
         path = self.path_of(split)
         if path not in self._packed:
-            build = lambda folder: pack(path, self.reading, folder, flag=f"data.{split}")  # noqa: E731
+            build = partial(pack, path, self.reading, flag=f"data.{split}")
             self._packed[path] = packed = cached(self.settings.cache, self.key(path), build, flag="data.cache")
             about = about_of(packed)
             if skipped := about["skipped"]:
@@ -189,7 +190,20 @@ class Store:
         if self.settings.sequences:
             paths.append(self.settings.sequences)
         root = str(Path(paths[0]).absolute().parent)
-        return {"source": "files", "fingerprint": combined(map(self._mark, paths)), "given": paths[0], "root": root}
+        places = {path: str(Path(path).absolute()) for path in paths}
+        return {"source": "files", "fingerprint": combined(map(self._mark, paths)), "root": root, "places": places}
+
+    def find_moved(self, places: Mapping[str, str]) -> None:
+        """Takes files from where they were in a training, if their relative paths lead nowhere here.
+
+        Args:
+            places: Absolute paths by those that were given.
+        """
+        for split, path in self.paths.items():
+            before = places.get(path or "")
+            if path and before and not Path(path).is_absolute() and not Path(path).exists() and Path(before).exists():
+                warnings.warn(f"data.{split} {path} is not here; the training's own is taken, {before}", stacklevel=2)
+                self.paths[split] = before
 
     def refuse_label(self, split: Split, schema: Schema) -> NoReturn:
         """Says which row is the first with a class that the schema does not know."""

@@ -28,11 +28,13 @@ class Separated(Table):
     Args:
         path: The file; .csv or another ending, perhaps with .gz.
         names: Names of the columns. If empty, the first line holds them.
+        delimiter: What separates columns. If None, a comma in a .csv file, a tab in others.
     """
 
-    def __init__(self, path: Path, names: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, names: Sequence[str] = (), delimiter: str | None = None) -> None:
         super().__init__(path)
-        self.names = list(names)
+        self.names, self.quoted = list(names), ending_of(path) == ".csv"
+        self.delimiter = delimiter or ("," if self.quoted else "\t")
 
     def columns(self) -> list[str]:
         """See `Table.columns`."""
@@ -56,22 +58,21 @@ class Separated(Table):
             yield Row(where, {name: row[place] for name, place in places})
 
     def _hint(self, row: list[str], header: list[str]) -> str:
-        if ending_of(self.path) != ".csv":
-            return "columns are separated by tabs"
+        said = f"data.delimiter {self.delimiter!r}"
         if len(row) < len(header):
-            return "a comma is missing, or the row ends in the middle"
-        return "put fields that hold commas in quotes"
+            return f"a {said} is missing, or the row ends in the middle"
+        return f"put fields that hold a {said} in quotes" if self.quoted else f"a field holds a {said}"
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """The line on which each record begins, and its fields; blank lines are passed over."""
         lines = decoded_lines(self.path)
-        if ending_of(self.path) != ".csv":
+        if not self.quoted:
             for number, line in enumerate(lines, start=1):
                 if stripped := line.rstrip("\r\n"):
-                    yield number, stripped.split("\t")
+                    yield number, stripped.split(self.delimiter)
             return
         csv.field_size_limit(LONGEST_FIELD)
-        reader, begun, count = csv.reader(lines, strict=True), 1, 0 if self.names else -1
+        reader, begun, count = csv.reader(lines, delimiter=self.delimiter, strict=True), 1, 0 if self.names else -1
         try:
             for record in reader:
                 if record:

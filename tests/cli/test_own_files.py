@@ -45,6 +45,14 @@ def test_other_rows_are_tested_in_the_classes_of_the_training(table, tmp_path, r
     assert tested.trainer.callback_metrics["test/chance"] == 1
 
 
+def test_a_run_finds_its_files_from_another_folder(table, tmp_path, monkeypatch):
+    run(["fit", "-c", "files", "--data.train", table, "--run", "r", *QUICK])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.warns(UserWarning, match=r"mine\.csv is not here; the training's own is taken"):
+        run(["test", "--ckpt_path", "../r/checkpoints/best.ckpt", "--trainer.accelerator", "cpu"])
+
+
 def test_a_training_resumes_with_balanced_classes(table):
     command = ["fit", "-c", "files", "--data.train", table, "--data.sampling", "balanced", *QUICK]
     whole = run([*command, "--run", "whole", "--trainer.max_steps", "4"])

@@ -45,6 +45,13 @@ def test_more_columns_than_are_needed_even_with_one_name(table, opened):
     assert opened(table(f"text,extra,label,extra\n{rows}\n")).class_names == ("a", "b")
 
 
+def test_other_delimiters(table, opened):
+    table("text;label\n" + "a, b;1\nc;0\n" * 20)
+    with pytest.raises(DataError, match=r"row 1 \(the names\): there is one column only, text;label; .*delimiter=';'"):
+        opened("mine.csv")
+    assert "a, b" in texts_of(opened("mine.csv", delimiter=";"))
+
+
 def test_mixed_types_in_json_lines(table, opened):
     labels = ["1", "1.0", '"1"', "2", '"yes"', "true"] * 5
     data = opened(table("".join(f'{{"text": "x", "label": {label}}}\n' for label in labels), "mine.jsonl"))
@@ -133,9 +140,9 @@ def test_a_million_rows_are_read_in_bounded_memory(tmp_path):
     begin = "import resource\npeak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
     reading = (
         "import pathlib; from datamodules.files.reading import Reading, pack\n"
-        "options = ('text', None, ('label',), 'split', (), None, 'id', 'text', 'bytes', None, 'class', ';', False)\n"
+        "o = 'text', None, ('label',), 'split', (), None, None, 'id', 'text', 'bytes', None, 'class', ';', False\n"
         "folder = pathlib.Path('packed'); folder.mkdir()\n"
-        "pack('big.csv', Reading(*options), folder)\nprint(peak())"
+        "pack('big.csv', Reading(*o), folder)\nprint(peak())"
     )
     module = (
         "from datamodules import Files\nbefore = peak()\ndata = Files('big.csv', encoding='characters')\n"

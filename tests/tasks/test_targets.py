@@ -28,7 +28,7 @@ METRICS = {
     "SequenceClassification": ["loss", "acc", "chance"],
     "SequenceMatching": ["loss", "acc", "chance"],
     "MultilabelClassification": ["loss", "acc", "chance", "f1", "map"],
-    "SequenceRegression": ["loss", "r2", "mae", "mse"],
+    "SequenceRegression": ["loss", "r2", "mae", "mse", "mae_by_target/price", "mae_by_target/age"],
     "TokenClassification": ["loss", "acc", "chance"],
 }
 ENCODER = {"dim": 16, "layers": 1, "mlp_dim": 16, "dropout": 0.0, "attention": {"heads": 2}}
@@ -68,6 +68,11 @@ def test_every_sort_of_label_trains_tests_and_predicts(target, paired, of_featur
     assert [each.removeprefix("test/") for each in scores] == METRICS[name]
     better = scores["test/r2"] > 0.1 if target == "regression" else scores["test/acc"] > scores["test/chance"]
     assert better
+    if target == "regression":
+        labels = data.dataset("test").tensors["labels"]
+        outputs = torch.cat([each["prediction"] for each in fit.predict(task, data, ckpt_path="best")])
+        errors = (outputs - labels).abs().nanmean(0).tolist()
+        assert [scores[f"test/mae_by_target/{each}"] for each in data.class_names] == pytest.approx(errors, rel=1e-4)
     model = load(tmp_path / "r")
     assert type(model) is type(task) and model.class_names == data.class_names
     batch = data.dataset("test").batch(torch.arange(5).numpy())

@@ -83,6 +83,30 @@ class Determination(Metric):
         return torch.where((count > 1) & (variation > 1e-9 * squares), 1 - residual / variation, torch.nan).nanmean()
 
 
+class TargetErrors(Metric):
+    """Mean absolute error of each value of a label, for labels whose values have units of their own.
+
+    Args:
+        values: How many numbers a label has.
+    """
+
+    sums: Tensor
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.add_state("sums", torch.zeros(2, values), dist_reduce_fx="sum")
+
+    def update(self, outputs: Tensor, labels: Tensor) -> None:
+        """Adds answers and labels, both (..., values); labels of NaN do not count."""
+        asked = ~labels.isnan()
+        error = (outputs - labels).abs().masked_fill(~asked, 0.0)
+        self.sums += torch.stack((asked.to(labels.dtype), error)).flatten(1, -2).sum(1)
+
+    def compute(self) -> Tensor:
+        """The errors (values,); NaN for a value without labels."""
+        return self.sums[1] / self.sums[0]
+
+
 class GroupedAccuracy(Metric):
     """Accuracy of each group of answers, such as LEGO's chain positions.
 

@@ -17,7 +17,7 @@ from torchmetrics.classification import (
     MultilabelF1Score,
 )
 
-from wavspa_lit.tasks.metrics import IGNORED, ConstantAccuracy, ConstantLabels, Determination
+from wavspa_lit.tasks.metrics import IGNORED, ConstantAccuracy, ConstantLabels, Determination, TargetErrors
 
 THRESHOLDS = 512
 """At so many thresholds AUROC is taken where keeping all probabilities would need too much memory."""
@@ -49,7 +49,7 @@ class Scores(nn.Module, ABC):
     def logged(self) -> Iterator[tuple[str, Metric]]:
         """The metrics that are numbers, by name, in the order in which they are logged."""
         for name, metric in self.named_children():
-            if isinstance(metric, Metric) and name != "confusion":
+            if isinstance(metric, Metric) and name not in ("confusion", "by_target"):
                 yield name, metric
 
 
@@ -121,10 +121,12 @@ class RegressionScores(Scores):
         self.r2 = Determination(normalisation.values)
         self.mae = MeanAbsoluteError()
         self.mse = MeanSquaredError()
+        self.by_target = TargetErrors(normalisation.values)
 
     def update(self, outputs: Tensor, labels: Tensor) -> None:
         """See `Scores.update`; both (..., values)."""
         asked, (norm,) = ~labels.isnan(), self.normalisation
         for metric in (self.mae, self.mse):
             metric.update(outputs[asked].float(), labels[asked])
+        self.by_target.update(outputs.float(), labels)
         self.r2.update((outputs.float() - norm.mean) / norm.sd, (labels - norm.mean) / norm.sd)

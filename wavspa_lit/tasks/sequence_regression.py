@@ -1,6 +1,7 @@
 """One or several numbers for a sequence."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from wavspa_lit.nn.heads import Activation, Pooling
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 from wavspa_lit.tasks.objectives import Numbers
+from wavspa_lit.tasks.scores import RegressionScores
 from wavspa_lit.tasks.targets import Target, check_target
 
 
@@ -18,7 +20,7 @@ class SequenceRegression(Task):
     What the head gives is turned into the units of the targets by their mean and standard deviation in training, which
     travel in checkpoints. The loss is the squared error in standard deviations. Logged are R², which chooses the best
     weights, and the mean absolute and squared errors in the targets' units. Targets of NaN are missing: they are
-    neither trained nor scored.
+    neither trained nor scored. Of several targets, `mae_by_target/{name}` is the mean absolute error of each.
 
     Args:
         encoder: The encoder.
@@ -81,3 +83,23 @@ class SequenceRegression(Task):
                 there is padding.
         """
         return self.objective.decode(self.head(*self.encode(batch)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the errors by target."""
+        self._log_targets("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the errors by target."""
+        self._log_targets("test")
+
+    def _log_targets(self, split: str) -> None:
+        metric = cast(RegressionScores, self.scores_of(split)).by_target
+        errors = metric.compute()
+        metric.reset()
+        names = tuple(getattr(self.trainer.datamodule, "class_names", ())) or self.class_names  # type: ignore[attr-defined]
+        if len(names) != len(errors):
+            names = tuple(map(str, range(len(errors))))
+        if len(errors) > 1:
+            named = zip(names, errors, strict=True)
+            known = {f"{split}/mae_by_target/{name.replace('/', '_')}": e for name, e in named if not e.isnan()}
+            self.log_dict(known, sync_dist=True)

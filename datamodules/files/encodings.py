@@ -167,7 +167,9 @@ def tokenizer_of(description: str) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a text, got {shown(value)}")
+        numbers = isinstance(value, int | float | list | numpy.ndarray)
+        hint = "; data.encoding=numbers or integers reads numbers" if numbers else ""
+        raise ValueError(f"expected a text, got {shown(value)}{hint}")
     return value
 
 
@@ -199,7 +201,7 @@ def _filled(value: Any) -> Any:
     """A list with NaN where a value is missing."""
     if isinstance(value, list | tuple | numpy.ndarray):
         return [_filled(each) for each in value]
-    return "nan" if value is None or value == "?" else value
+    return "nan" if value is None or value in ("?", "") else value
 
 
 def _whole(numbers: numpy.ndarray) -> numpy.ndarray:

@@ -176,7 +176,8 @@ class Store:
             normalise=settings.normalise,
             ways=settings.ways,
         )
-        if settings.target in ("class", "token") and settings.label and len(learned.classes) < 2:
+        least = {"class": 2, "token": 2, "multilabel": 1, "regression": 0}[settings.target]
+        if settings.label and len(learned.classes) < least:
             what = f"all have the label {learned.classes[0]!r}" if learned.classes else "none has a label"
             raise DataError(
                 f"{self.path_of('train')}, rows 1 to {about_of(packed)['examples']}, column {settings.label[0]!r}: "

@@ -6,8 +6,10 @@ size and rows of mixed types, and need nothing installed.
 
 import codecs
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,9 @@ class Separated(Table):
             reason = str(error)
             if "unexpected end" in reason or "field limit" in reason:
                 reason = "a quote is opened here and never closed"
-            self.fail(f"row {count + 1} (line {begun})", f"not a row of a .csv file: {reason}")
+            elif "new-line character" in reason:
+                reason = "a carriage return without a line feed; tr '\\r' '\\n' makes line ends of them"
+            self.fail(f"row {max(1, count + 1)} (line {begun})", f"not a row of a .csv file: {reason}")
 
 
 class JsonLines(Table):
@@ -124,6 +128,13 @@ def decoded_lines(path: Path) -> Iterator[str]:
     Bytes that are not UTF-8 become lone surrogates, as `surrogateescape` has it. So the rows can be told apart first,
     and the error can name the row and the column.
     """
+    try:
+        yield from _decoded_lines(path)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: not a whole file of gzip ({error}); get it again") from error
+
+
+def _decoded_lines(path: Path) -> Iterator[str]:
     with open_binary(path) as stream:
         start = stream.read(3)
         stream.seek(0)

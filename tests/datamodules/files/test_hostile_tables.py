@@ -1,5 +1,6 @@
 """Tables as users have them: each works, or ends in a line that names file, row and column."""
 
+import gzip
 import subprocess
 import sys
 
@@ -85,6 +86,7 @@ def test_empty_sequences_are_passed_over_if_so_wished(table, opened):
         pytest.param("text,label\nx,a\ny,a\n", r"rows 1 to 2, column 'label': all have the label 'a'", id="one class"),
         pytest.param("", r"row 1: the file is empty", id="empty file"),
         pytest.param("text,label\n", "no examples", id="header alone"),
+        pytest.param(csv_of().replace("\n", "\r"), r"row 1 \(line 1\): .*carriage return", id="old Macintosh"),
         pytest.param(
             csv_of().encode() + b"caf\xe9,a\n", r"row 41 \(line 42\), column 'text': byte 0xe9 is not UTF-8", id="latin"
         ),
@@ -98,6 +100,12 @@ def test_what_cannot_be_read_is_named(content, said, table, opened):
     with pytest.raises(DataError, match=rf"^mine\.csv.*{said}") as error:
         opened(table(content))
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_was_cut_off_is_named(table, opened):
+    packed = gzip.compress(csv_of().encode())
+    with pytest.raises(DataError, match=r"^mine\.csv\.gz: not a whole file of gzip"):
+        opened(table(packed[: len(packed) // 2], "mine.csv.gz"))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Labelled(SequenceDataModule):
         of_pairs: Whether the inputs are pairs.
         count: Examples of a split.
         scale: Numbers are multiplied by it, and lie around a hundred times it.
+        targets: How many numbers a label has.
         **options: See `SequenceDataModule`.
     """
 
@@ -30,19 +31,23 @@ class Labelled(SequenceDataModule):
         of_pairs: bool = False,
         count: int = 64,
         scale: float = 1.0,
+        targets: int = 2,
         batch_size: int = 16,
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
+        self.targets = targets
         self.kind, self.of_features, self.of_pairs, self.count, self.scale = kind, of_features, of_pairs, count, scale
 
     vocab_size = property(lambda self: 0 if self.of_features else TOKENS)
-    num_classes = property(lambda self: 2 if self.kind == "regression" else CLASSES)
+    num_classes = property(lambda self: self.targets if self.kind == "regression" else CLASSES)
     max_length = property(lambda self: LENGTH)
     channels = property(lambda self: 2 if self.of_features else None)
     target = property(lambda self: self.kind)
     paired = property(lambda self: self.of_pairs)
-    class_names = property(lambda self: ("price", "age") if self.kind == "regression" else ("a", "b, or c", "d"))
+    class_names = property(
+        lambda self: ("price", "age")[: self.targets] if self.kind == "regression" else ("a", "b, or c", "d")
+    )
 
     def build_dataset(self, split):
         """See `SequenceDataModule.build_dataset`."""
@@ -76,6 +81,7 @@ class Examples(BatchDataset):
         else:
             labels = torch.stack((100 + level, 50 - 3 * level), 1) * data.scale
             labels[::5, 1] = torch.nan
+            labels = labels[:, : data.targets]
         mask = mask if data.of_features or data.kind != "class" else None
         self.tensors = {"features" if data.of_features else "tokens": inputs, "labels": labels}
         self.tensors |= {} if mask is None else {"mask": mask}

@@ -187,13 +187,17 @@ def test_data_of_another_sort_name_the_task_that_is_for_them(name, target, paire
 
 def test_the_command_line_trains_and_refuses(capsys):
     data = ["--data", "labelled.Labelled", "--data.kind", "regression", "--data.of_features", "true"]
+    data += ["--data.targets", "1"]
     with pytest.raises(SystemExit):
         run(["fit", "--model", "SequenceClassification", *data, *FLAGS])
     assert "use --model SequenceRegression" in capsys.readouterr().err.splitlines()[0]
     cli = run(["fit", "--model", "SequenceRegression", *data, *FLAGS, "--run", "r"])
     assert cli.trainer.checkpoint_callbacks[0].monitor == "val/r2"
     run(["test", "--ckpt_path", "r/checkpoints/best.ckpt", "--trust"])
-    assert json.loads(Path("r/results.json").read_text())["test"]["test/mae"] > 0
+    test = json.loads(Path("r/results.json").read_text())["test"]
+    assert test["test/mae"] > 0 and not any("by_target" in name for name in test)
+    run(["predict", "--ckpt_path", "r/checkpoints/best.ckpt", "--trust"])
+    assert Path("r/predictions.csv").read_text().startswith("sequence,position,label,prediction\n")
 
 
 def test_files_of_ones_own_with_a_label_per_position(configs, tmp_path):

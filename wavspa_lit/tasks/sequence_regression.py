@@ -94,7 +94,7 @@ class SequenceRegression(Task):
 
     def _log_targets(self, split: str) -> None:
         metric = cast(RegressionScores, self.scores_of(split)).by_target
-        errors = metric.compute()
+        errors = metric.compute().view(-1)  # torchmetrics makes a number of one value
         metric.reset()
         names = tuple(getattr(self.trainer.datamodule, "class_names", ())) or self.class_names  # type: ignore[attr-defined]
         if len(names) != len(errors):

@@ -156,6 +156,11 @@ class ResumableLoader:
             self._done += 1
             yield batch
 
+    @property
+    def examples(self) -> BatchDataset:
+        """What is loaded."""
+        return self._dataset
+
     def state_dict(self) -> dict[str, Any]:
         """Examples that all ranks have seen in the current epoch, 0 when it is complete, and how many there are."""
         return {"seen": self._done % len(self) * self._settings["stride"], "examples": self._settings["examples"]}

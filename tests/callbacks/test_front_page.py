@@ -51,6 +51,10 @@ def test_the_page_says_what_was_run(trained):
     settings = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
     assert settings["encoder.dim"].number_value == 16 and settings["data"].string_value == "Lego"
     assert "encoder.max_position" not in settings
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    infos = plugin_data_pb2.HParamsPluginData.FromString(content).experiment.hparam_infos
+    first = {"encoder.space", "encoder.wavelet.kind", "encoder.attention.kind", "seed_everything"}
+    assert {info.name for info in infos if info.differs} == first
     layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
     assert [category.title for category in layout.category] == ["Accuracy", "Loss", "Training", "Blocks", "Speed"]
     patterns = [tag for category in layout.category for chart in category.chart for tag in chart.multiline.tag]

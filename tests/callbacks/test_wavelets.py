@@ -6,7 +6,7 @@ from lightning import Trainer, seed_everything
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from datamodules import Lego
+from datamodules import ChomskyHierarchy, Lego
 from wavspa_lit.callbacks import WaveletMonitor
 from wavspa_lit.callbacks.wavelets import longest_sequence, name_at_start
 from wavspa_lit.nn import EncoderConfig
@@ -116,3 +116,15 @@ def test_responses_are_those_of_the_bank():
     for name, response in zip(("low-pass", "high-pass"), bank.frequency_response(64), strict=True):
         median = curves[f"analysis response, {name}"][1]
         torch.testing.assert_close(median, response.abs().median(1).values.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_example_is_looked_for_in_the_whole_split(tmp_path):
+    """The first batches of this validation have sequences of one symbol."""
+    data = ChomskyHierarchy(task="even_pairs", max_train_length=10, max_test_length=10, batch_size=8)
+    task = TokenReasoning.for_data(
+        data.facts, encoder=EncoderConfig(dim=8, layers=1, mlp_dim=8), optimizer={"lr": 0.01}
+    )
+    monitor = WaveletMonitor()
+    options = {"max_steps": 1, "limit_val_batches": 1, "enable_progress_bar": False, "enable_model_summary": False}
+    Trainer(accelerator="cpu", default_root_dir=tmp_path, logger=False, callbacks=[monitor], **options).fit(task, data)
+    assert monitor._example.shape[1] > 8

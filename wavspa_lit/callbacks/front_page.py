@@ -16,6 +16,8 @@ import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
 
 from wavspa_lit import __version__
@@ -25,7 +27,7 @@ from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.packaged import HERE
 from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.describe import describe
-from wavspa_lit.reporting.settings import changed
+from wavspa_lit.reporting.settings import TELLING, changed
 
 METRICS = ("val/{}_best", "val/{}", "val/loss", "test/{}")
 """Columns of the tab HParams beside the settings; `{}` is the score of the task, `acc` for most."""
@@ -67,7 +69,7 @@ class FrontPage(Callback):
                 continue
             names = [name.format(score_of(pl_module)) for name in METRICS]
             for summary in hparams(settings, {tag_in(logger, name): 0.0 for name in names}):
-                logger.experiment.file_writer.add_summary(summary)
+                logger.experiment.file_writer.add_summary(telling_first(summary))
             logger.experiment.add_custom_scalars(layout(pl_module.hparams, score_of(pl_module)))
             pages = {"1_run": origin(), "3_config": text}
             if trainer.global_step == 0 and not is_sharded(trainer):  # FSDP cuts the parameters up
@@ -83,6 +85,16 @@ class FrontPage(Callback):
             self._best = max(self._best, float(score))
             if trainer.is_global_zero and math.isfinite(self._best):
                 log_numbers(trainer, {f"{name}_best": self._best}, logged_step(trainer), {})
+
+
+def telling_first(summary: Summary) -> Summary:
+    """The summary of HParams with what tells runs apart before all else, because the table shows five settings."""
+    for value in summary.value:
+        data = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+        for info in data.experiment.hparam_infos:
+            info.differs = f"model.{info.name}" in TELLING or info.name in TELLING
+        value.metadata.plugin_data.content = data.SerializeToString()
+    return summary
 
 
 def score_of(module: LightningModule) -> str:

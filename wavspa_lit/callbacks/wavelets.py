@@ -74,7 +74,7 @@ class WaveletMonitor(Callback):
     ) -> None:
         """Keeps an example: the longest of `CANDIDATES` spread over the split, or the first one of other loaders."""
         if self._example is None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
-            split = getattr(trainer.val_dataloaders, "dataset", None)
+            split = getattr(trainer.val_dataloaders, "examples", None)
             if split is not None and (build := getattr(split, "batch", None)):  # one of our data modules
                 spread = numpy.linspace(0, len(split) - 1, CANDIDATES).astype(numpy.int64)
                 batch = trainer.precision_plugin.convert_input(build(spread))

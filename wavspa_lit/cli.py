@@ -23,6 +23,7 @@ import datamodules.reasoning  # noqa: F401
 import wavspa_lit.tasks  # noqa: F401
 from datamodules import SequenceDataModule
 from datamodules.errors import DataError
+from datamodules.workers import end_with_parent
 from wavspa_lit import __version__
 from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, option
 from wavspa_lit.callbacks import EagerCheck, SaveRunConfig
@@ -266,6 +267,8 @@ def run(args: list[str] | None = None, *, describing: bool = False) -> WavspaCLI
 
 def main() -> None:
     """Runs the command of `sys.argv`."""
+    if "LOCAL_RANK" in os.environ:  # a rank that waits for one that was killed would wait for minutes
+        end_with_parent(grace=4.0)
     try:
         if sys.argv[1] == "describe":
             run(["fit", *sys.argv[2:]], describing=True)

@@ -106,6 +106,23 @@ def test_workers_end_with_a_parent_that_is_killed(work):
     assert not _members(parent.pid)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_ranks_and_their_workers_end_with_the_first_that_is_killed(tiny, tmp_path):
+    flags = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.num_workers", "1", "--run", "r"]
+    command = [*MODULE, "fit", *tiny, *flags, "--trainer.max_steps", "100000"]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as training:
+        until = time.monotonic() + 120
+        while not (tmp_path / "r" / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(_members(training.pid)) >= 4
+        training.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 30
+    while _members(training.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not _members(training.pid)
+
+
 def test_without_a_folder_for_compiled_code_the_slow_path_serves(tmp_path):
     (tmp_path / "file").touch()
     code = "import torch; from wavspa_lit.wavelets import wavedec\nwavedec(torch.ones(4, 8192, 64), 'db4', 2); print(3)"

@@ -1,8 +1,10 @@
 """How fast a training runs: as it is, compiled, or launched as CUDA graphs."""
 
+import hashlib
 import signal
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -79,6 +81,17 @@ def start_compiler() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def sources_of_kernels() -> str:
+    """A number that changes with our kernels and how they are launched.
+
+    PyTorch keeps compiled code by what is called, not by what our operators do inside. Without this number, code that
+    was compiled for another version of the kernels would be taken from its cache.
+    """
+    folder = Path(__file__).parent / "wavelets" / "backends"
+    code = b"".join((folder / name).read_bytes() for name in ("triton.py", "triton_kernels.py"))
+    return hashlib.sha256(code).hexdigest()[:16]
+
+
 def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     """Compiles every block on its own, when it is first called: one block's code serves all.
 
@@ -90,6 +103,7 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
         **options: For `torch.compile`.
     """
     start_compiler()
+    torch.compiler.config.cache_key_tag = torch.compiler.config.cache_key_tag or sources_of_kernels()
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     # Inductor would decide by the length which reductions to fuse, and compile again beyond it.
     set_option(torch._inductor.config.triton, "mix_order_reduction", False)

@@ -26,6 +26,9 @@ AVAILABLE = find_spec("triton") is not None and bool(INTERPRETED or torch.versio
 if AVAILABLE:
     from wavspa_lit.wavelets.backends import triton_kernels as kernels
 
+    # PyTorch looks for names in `wrap_triton`, so that its caches tell versions of the kernels apart.
+    down_kernel, up_kernel, gradient_kernel = kernels.down, kernels.up, kernels.gradient
+
 RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric", "reflect", "official")
 """What lies beyond the ends of a signal: those of pywt's modes in which it is one sample, and `cropped`. That is for
 the synthesis: periodization in which the sample that makes an odd signal even is 0 instead of a repetition."""
@@ -107,7 +110,7 @@ def down(
     low, high = (x.new_empty(len(x), count, channels) for _ in range(2))
     _launch(
         "down",
-        wrap_triton(kernels.down),
+        wrap_triton(down_kernel),
         (x, low_filter, high_filter, low, high, lengths, counts, x.shape[1], count, offset, channels),
         (x.stride(0), x.stride(1), *low_filter.stride()),
         (len(x), count, channels, taps),
@@ -138,7 +141,7 @@ def up(
     y = low.new_empty(len(low), length, channels)
     _launch(
         "up",
-        wrap_triton(kernels.up),
+        wrap_triton(up_kernel),
         (low, high, low_filter, high_filter, y, lengths, counts, length, low.shape[1], offset, channels),
         (low.stride(0), low.stride(1), high.stride(0), high.stride(1), *low_filter.stride()),
         (len(low), (offset + length + 1) // 2 - offset // 2, channels, taps),
@@ -168,7 +171,7 @@ def filter_gradient(
         low_part, high_part = (x.new_empty(batch * tiles, some, channels, dtype=torch.float32) for _ in range(2))
         _launch(
             "gradient",
-            wrap_triton(kernels.gradient),
+            wrap_triton(gradient_kernel),
             (x, low, high, low_part, high_part, lengths, counts, x.shape[1], count, offset - first, channels),
             (x.stride(0), x.stride(1), low.stride(0), low.stride(1), high.stride(0), high.stride(1)),
             (batch, count, channels, some),
@@ -230,8 +233,7 @@ def _launch(
     device: Any = arguments[0].device
     masked = arguments[5] is not None
     if not masked:  # It is not read. Without it, rows without masks would need a kernel of their own.
-        unused = arguments[0].new_empty(1, dtype=torch.int64)
-        arguments = (*arguments[:5], unused, unused, *arguments[7:])
+        arguments = (*arguments[:5], *(arguments[0].new_empty(1, dtype=torch.int64),) * 2, *arguments[7:])
     choices = (getattr(kernels, rule.upper()).value, (kernels.MASKED if masked else kernels.UNMASKED).value)
     constants = (*sizes, block, block // (32 * warps), _unroll(name, taps))
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():

@@ -41,7 +41,8 @@ def main() -> None:
         try:
             _run(sys.argv[1:])
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as where a program is started with its output closed
+                sys.stdout.flush()
     except BrokenPipeError:
         output = select.poll()
         output.register(sys.stdout.fileno(), 0)

@@ -61,6 +61,12 @@ def test_what_is_not_read_is_not_said():
     assert done.stderr == "" and done.returncode == 1
 
 
+def test_without_an_output_nothing_fails():
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *MODULE, "list", "models"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+
+
 def test_an_interruption_is_no_traceback():
     """The processes that generate are interrupted as well, as by Ctrl-C on a terminal."""
     command = [*MODULE, "data", "prepare", "listops", "--root", "d"]

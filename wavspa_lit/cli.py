@@ -159,8 +159,13 @@ class WavspaCLI(LightningCLI):
         except (ValueError, MisconfigurationException) as error:
             # The parser wraps the message in the types it tried; what the constructor said is at the bottom.
             cause: BaseException = error
-            while below := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__):
+            while not isinstance(cause, DataError):
+                below = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+                if below is None:
+                    break
                 cause = below
+            if isinstance(cause, DataError):  # what that came from does not name the file
+                raise cause from None
             self._parser(self.subcommand).error(str(cause))
         if config.inputs:
             self.datamodule.read_inputs(config.inputs)

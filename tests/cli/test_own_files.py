@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import datamodules.commands
-from wavspa_lit.cli import run
+from wavspa_lit.cli import main, run
 
 QUICK = [
     *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.accelerator", "cpu"),
@@ -43,6 +43,17 @@ def test_other_rows_are_tested_in_the_classes_of_the_training(table, tmp_path, r
     tested = run([*command, "--trainer.accelerator", "cpu"])
     assert tested.datamodule.class_names == cli.datamodule.class_names == ("cold", "warm")
     assert tested.trainer.callback_metrics["test/chance"] == 1
+
+
+def test_what_cannot_be_read_ends_in_a_line_with_file_row_and_column(table, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "sys.argv", ["wavspa", "fit", "-c", "files", "--data.train", table, "--data.target", "regression"]
+    )
+    with pytest.raises(SystemExit) as stop:
+        main()
+    said = capsys.readouterr().err
+    assert stop.value.code == 1 and said.count("\n") == 1
+    assert said.startswith("error: mine.csv, row 1 (line 2), column 'label': expected a number")
 
 
 def test_a_run_finds_its_files_from_another_folder(table, tmp_path, monkeypatch):

@@ -52,6 +52,14 @@ def batches(rank, world_size, *, training, lengths, batch_size=4):
     return list(sampler)
 
 
+def test_features_are_padded_and_labels_that_are_numbers_are_not():
+    batch = {"features": torch.ones(2, 3, 4), "labels": torch.ones(2, 3)}  # as many targets as steps
+    padded = pad_batch(batch, 5)
+    assert padded["features"].shape == (2, 5, 4) and padded["features"][:, 3:].eq(0).all()
+    assert padded["mask"].tolist() == [[True] * 3 + [False] * 2] * 2
+    assert padded["labels"].shape == (2, 3)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_all_ranks_of_a_step_have_the_same_shape_and_share_the_examples(training):
     lengths = numpy.random.default_rng(0).integers(1, 100, 43)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
 import lightning.pytorch.callbacks
+import yaml
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
@@ -137,6 +138,10 @@ class ConfigFile(jsonargparse.ActionConfigFile):
             file = find_config(str(value))
         except ValueError as error:
             parser.error(str(error))
+        try:
+            yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            parser.error(f"-c {value} cannot be read: {' '.join(str(error).split())}")
         super().__call__(parser, namespace, str(file), option_string)
 
 

@@ -74,6 +74,13 @@ def test_a_reference_that_leads_nowhere_is_named(lego, tmp_path, capsys):
     assert stop.value.code == 2 and "max_lenght" in capsys.readouterr().err.splitlines()[0]
 
 
+@pytest.mark.parametrize(("content", "why"), [(b"model: {a: [\n", "line 2, column 1"), (b"\xff\xfe", "utf-8")])
+def test_a_config_that_cannot_be_read_is_named(content, why, tmp_path, refused):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    line = refused("fit", "-c", "mine.yaml").splitlines()[0]
+    assert line.startswith("error: -c mine.yaml cannot be read: ") and why in line
+
+
 def test_weights_that_a_strategy_has_loaded_are_not_asked_for(lego):
     model = lego("--trainer.max_steps", "1").model
     model.on_load_checkpoint({"hyper_parameters": dict(model.hparams)})  # as FSDP leaves it

@@ -84,7 +84,8 @@ def read_run(path: str | Path) -> Run:
         try:
             config = yaml.safe_load(file.read_text())
         except (OSError, ValueError, yaml.YAMLError) as error:
-            warnings.warn(f"{file} cannot be read, and is left out: {error}", stacklevel=2)
+            why = " ".join(str(error).split())
+            warnings.warn(f"{file} cannot be read, and is left out: {why}", stacklevel=2)
         break
     return Run(folder, config if isinstance(config, dict) else {}, results)
 

@@ -63,13 +63,13 @@ def verify(data: Files) -> int:
 
 def histogram(lengths: numpy.ndarray) -> list[str]:
     """A line for each range of lengths, with a bar."""
-    counts, edges = numpy.histogram(lengths, min(BINS, int(lengths.max() - lengths.min()) + 1))
+    low, width = int(lengths.min()), -(-int(lengths.max() - lengths.min() + 1) // BINS)
+    counts = numpy.bincount((lengths - low) // width)
     lines = []
-    for count, low, high in zip(counts, edges, edges[1:], strict=False):
-        last = high == edges[-1]
-        upper = int(high) if last else int(numpy.ceil(high)) - 1
-        bar = "#" * int(numpy.ceil(BAR * count / counts.max()))
-        lines.append(f"  {int(numpy.ceil(low)):>7} to {upper:>7}  {count:>9}  {bar}")
+    for number, count in enumerate(counts):
+        first = low + number * width
+        bar = "#" * -(-BAR * int(count) // int(counts.max()))
+        lines.append(f"  {first:>7} to {first + width - 1:>7}  {count:>9}  {bar}".rstrip())
     return lines
 
 

@@ -5,9 +5,11 @@ import random
 import re
 from pathlib import Path
 
+import numpy
 import pytest
 
 import datamodules.commands
+from datamodules.files.commands import histogram
 from wavspa_lit.cli import main, run
 
 QUICK = [
@@ -148,6 +150,14 @@ def test_the_example_of_a_series_runs_as_written(page, tmp_path):
     cli = run([*fit, *QUICK])
     assert cli.datamodule.channels == 12 and len(cli.datamodule.dataset("train")) == 81
     assert "test/acc" in run([*test, "--trainer.accelerator", "cpu"]).trainer.callback_metrics
+
+
+def test_a_histogram_counts_every_length_once():
+    lengths = numpy.array([3, 3, 4, 25, 12])
+    lines = histogram(lengths)
+    ranges = [tuple(map(int, re.findall(r"\d+", line))) for line in lines]
+    assert ranges[0] == (3, 5, 3) and ranges[-1] == (24, 26, 1) and sum(count for _, _, count in ranges) == 5
+    assert [histogram(numpy.array([7, 7]))[0].split()[:4]] == [["7", "to", "7", "2"]]
 
 
 def test_the_estimate_of_memory_is_what_is_kept_for_the_backward_pass(table):

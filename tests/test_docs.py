@@ -191,7 +191,7 @@ def wavspa(command, trained):
     if name in ("fit", "test", "validate", "predict", "describe"):
         training(name, arguments, trained)
     elif name == "sweep":
-        file = HERE / arguments[0] if not Path(arguments[0]).is_file() else Path(arguments[0])
+        file = arguments[0] if not (HERE / arguments[0]).is_file() else HERE / arguments[0]  # or a name
         assert output_of(entry._run, ["sweep", str(file), *arguments[1:], "--list"]).count("wavspa fit") >= 1
     elif name == "list":
         output_of(entry._run, ["list", *arguments])

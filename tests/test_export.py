@@ -78,7 +78,7 @@ OTHERS = [
 @pytest.mark.parametrize("kind_of_file", ["pt2", pytest.param("onnx", marks=needs_onnx)])
 @pytest.mark.parametrize(("space", "options"), OTHERS)
 def test_other_settings_are_exported(space, options, kind_of_file, tmp_path):
-    task = build(space, **{**SPACES[space], **options})
+    task = build(space, **options)
     assert export_model(task, tmp_path / f"m.{kind_of_file}", length=17, batch="dynamic")[1] < 1e-5
 
 

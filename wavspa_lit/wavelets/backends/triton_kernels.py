@@ -75,10 +75,7 @@ def _tile(row, first, stride, n, rule, known, COUNT: tl.constexpr, TAPS: tl.cons
 
 @triton.jit
 def _split(tile, COUNT: tl.constexpr, BLOCK: tl.constexpr):
-    """The rows of a tile as a tuple of vectors over the channels, in float32.
-
-    A thread holds all rows of its channels before and after, so that splitting moves nothing.
-    """
+    """The rows of a tile as float32 vectors over the channels. A thread has all rows of its channels: nothing moves."""
     parts = (tl.trans(tile.to(tl.float32)),)
     for level in tl.static_range(10):
         if COUNT >> level > 1:

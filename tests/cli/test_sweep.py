@@ -111,9 +111,10 @@ def test_a_sweep_that_ends_ends_its_trainings_which_save(number, tiny, configs, 
         said = sweep.communicate(timeout=60)[1]
     assert said.splitlines()[-1:] == ([] if number == signal.SIGKILL else ["interrupted"]) and "Traceback" not in said
     until = time.monotonic() + 60
-    while last.stat().st_mtime_ns == first and time.monotonic() < until:
+    log = tmp_path / "runs" / "one-seed0.log"
+    while "Saved" not in log.read_text() and time.monotonic() < until:
         time.sleep(0.1)
-    assert "finishing the step and saving" in (tmp_path / "runs" / "one-seed0.log").read_text()
+    assert "finishing the step and saving" in log.read_text() and last.stat().st_mtime_ns > first
     assert not (tmp_path / "runs" / "two-seed0").exists()
 
 

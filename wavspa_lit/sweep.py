@@ -22,7 +22,6 @@ import queue
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -141,17 +140,11 @@ def _run_all(trainings: Sequence[Training], jobs: int) -> bool:
     for place in _gpus() * jobs:
         places.put(place)
 
-    ending = threading.Event()
-
     def one(training: Training) -> bool:
-        if ending.is_set():
-            return False
         if training.state == "done":
             print(f"{training.run}: done before, left as it is", flush=True)
             return True
         place = places.get()
-        if ending.is_set():
-            return False
         print(f"{training.run}: {training.state}" + (f", on GPU {place}" if place is not None else ""), flush=True)
         try:
             return _run_one(training, place)
@@ -159,11 +152,7 @@ def _run_all(trainings: Sequence[Training], jobs: int) -> bool:
             places.put(place)
 
     with ThreadPoolExecutor(places.qsize()) as pool:
-        try:
-            return all(list(pool.map(one, trainings)))
-        except KeyboardInterrupt:
-            ending.set()  # the trainings that run have got the signal too; none is begun after them
-            raise
+        return all(list(pool.map(one, trainings)))
 
 
 def _run_one(training: Training, gpu: str | None) -> bool:

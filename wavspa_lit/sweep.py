@@ -87,7 +87,7 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
 def _named(trainings: list[Training], pattern: str | None) -> list[Training]:
     chosen = [training for training in trainings if pattern is None or fnmatch(training.run.name, pattern)]
     if not chosen:
-        raise ValueError(f"--only {pattern!r} fits none of {', '.join(training.run.name for training in trainings)}")
+        raise ValueError(f"--only {pattern!r} fits no run; they have names such as {trainings[0].run.name}, see --list")
     return chosen
 
 

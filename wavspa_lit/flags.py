@@ -6,12 +6,14 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import Any, NamedTuple, get_args
 
 import jsonargparse
 
 import datamodules
 import wavspa_lit.tasks
+from datamodules.base import Facts
 from wavspa_lit.choices import names_of, settings_of
 
 OWN = {
@@ -48,7 +50,7 @@ OWN = {
 }
 """Flags of Lightning that matter most, in our words; of its other flags only the names are given."""
 KINDS = {bool: "true|false", int: "N", float: "X", str: "TEXT", list: "LIST", dict: "DICT"}
-LINKED = ("vocab_size", "num_classes", "max_length", "trained_length", "group_name", "group_values", "trained_groups")
+LINKED = {field.name for field in fields(Facts)}
 """Arguments of tasks that the data give."""
 
 

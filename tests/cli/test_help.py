@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 
 import datamodules
+from datamodules.base import Facts
 from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.cli import run
 from wavspa_lit.nn import EncoderConfig
@@ -37,6 +38,11 @@ def test_the_page_describes_every_flag_of_the_model_within_300_lines():
                 assert re.search(rf"\n  --model\.{group}\.{field.name}\s+\S+\s+[^-\s]\S*\s+\w+", page), field.name
     assert "Channels of the residual stream. [64]" in page
     assert all(name in page for name in datamodules.__all__ if name != "SequenceDataModule")
+
+
+def test_what_the_data_give_is_no_flag():
+    page = helped("fit", "--help")
+    assert [each.name for each in fields(Facts) if f"--model.{each.name} " in page] == []
 
 
 def test_the_page_is_grouped_and_ends_with_what_is_rarely_used():

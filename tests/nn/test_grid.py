@@ -101,7 +101,12 @@ def test_encoders_compile_with_inductor(space, kind):
 @pytest.mark.parametrize("space", ["token", "fourier", "fnet", "wavelet"])
 def test_compiled_blocks_train_on_batches_of_any_length(space):
     config = EncoderConfig(
-        dim=16, layers=1, mlp_dim=16, space=space, attention={"kind": "none" if space == "fnet" else "softmax"}
+        dim=16,
+        layers=1,
+        dropout=0.0,
+        mlp_dim=16,
+        space=space,
+        attention={"kind": "none" if space == "fnet" else "softmax"},
     )
     losses = []
     for compiled in (True, False):

@@ -98,30 +98,23 @@ def test_encoders_compile_with_inductor(space, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["token", "fourier", "fnet", "wavelet"])
+@pytest.mark.parametrize("space", ["fourier", "wavelet"])
 def test_compiled_blocks_train_on_batches_of_any_length(space):
-    config = EncoderConfig(
-        dim=16,
-        layers=1,
-        dropout=0.0,
-        mlp_dim=16,
-        space=space,
-        attention={"kind": "none" if space == "fnet" else "softmax"},
-    )
+    config = EncoderConfig(dim=16, layers=1, mlp_dim=16, dropout=0.0, space=space)
     losses = []
     for compiled in (True, False):
         torch.manual_seed(0)
         encoder = Encoder(config, vocab_size=11, max_length=200)
         if compiled:
             compile_blocks(encoder.blocks)
-        for length in (96, 64, 200):
+        for length in (96, 200):
             tokens, ends = torch.randint(1, 11, (3, length)), torch.tensor([[length], [length // 2], [length - 3]])
-            for mask in (torch.arange(length) < ends, None):
-                encoder.zero_grad()
-                loss = encoder(tokens, mask)[0].square().mul(torch.linspace(0, 1, 16)).mean()
-                loss.backward()
-                losses.append(torch.stack([loss.detach(), *(p.grad.norm() for p in encoder.blocks.parameters())]))
-    torch.testing.assert_close(torch.stack(losses[:6]), torch.stack(losses[6:]), atol=1e-4, rtol=1e-4)
+            encoder.zero_grad()
+            states, _ = encoder(tokens, torch.arange(length) < ends)
+            loss = states.square().mul(torch.linspace(0, 1, 16)).mean()
+            loss.backward()
+            losses.append(torch.stack([loss.detach(), *(p.grad.norm() for p in encoder.blocks.parameters())]))
+    torch.testing.assert_close(torch.stack(losses[:2]), torch.stack(losses[2:]), atol=1e-4, rtol=1e-4)
 
 
 def test_shared_bands_share_and_joint_bands_see_each_other():

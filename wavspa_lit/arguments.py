@@ -22,6 +22,9 @@ EXAMPLES = {
 }
 """What the help of a command ends with."""
 
+DEMAND_FOLDER = ("CSVLogger", "TensorBoardLogger")
+"""Loggers of Lightning's whose `save_dir` has no default."""
+
 
 def add_arguments(parser: LightningArgumentParser) -> None:
     """Adds the run directory, the two checkpoints, and the links from data to model."""
@@ -72,6 +75,23 @@ def configs_first(arguments: Sequence[str]) -> list[str]:
         else:
             (configs if argument.startswith("--config=") else others).append(argument)
     return configs + others
+
+
+def loggers_below(arguments: Sequence[str]) -> list[str]:
+    """The arguments, in which a logger that demands a folder has the run directory, unless it is given another."""
+    result: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        flag, equals, value = argument.partition("=")
+        result.append(argument)
+        if flag != "--trainer.logger":
+            continue
+        if not equals:
+            result += itertools.islice(rest, 1)
+            value = result[-1]
+        if value.rpartition(".")[2] in DEMAND_FOLDER and option([*arguments], f"{flag}.save_dir") is None:
+            result += [f"{flag}.save_dir", "."]
+    return result
 
 
 def option(arguments: list[str], name: str) -> str | None:

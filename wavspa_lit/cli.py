@@ -25,7 +25,7 @@ from datamodules import SequenceDataModule
 from datamodules.errors import DataError
 from datamodules.workers import end_with_parent
 from wavspa_lit import __version__
-from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, option
+from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, loggers_below, option
 from wavspa_lit.callbacks import EagerCheck, SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, quieten
@@ -89,7 +89,7 @@ class WavspaCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Reads the config beside the checkpoint when a checkpoint is given without a config."""
-        arguments = configs_first(renamed_flags(sys.argv[1:] if args is None else args))
+        arguments = loggers_below(configs_first(renamed_flags(sys.argv[1:] if args is None else args)))
         if refusal := of_arguments(arguments):
             parser.error(refusal)
         run, checkpoint = option(arguments, "--run"), option(arguments, "--ckpt_path")

@@ -62,12 +62,12 @@ def test_a_best_checkpoint_that_stays_behind_is_forgotten_in_a_line(lego):
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "."],
+        ["--trainer.logger", "CSVLogger"],
         ["--trainer.logger", "false"],
         ['--trainer.logger=[{"class_path":"TensorBoardLogger","init_args":{"save_dir":"tb"}},'
          '{"class_path":"CSVLogger","init_args":{"save_dir":"csv"}}]'],
         pytest.param(
-            ["--trainer.logger", "WandbLogger", "--trainer.logger.save_dir", ".", "--trainer.logger.offline", "true"],
+            ["--trainer.logger", "WandbLogger", "--trainer.logger.offline", "true"],
             marks=pytest.mark.skipif(find_spec("wandb") is None, reason="needs wandb"),
         ),
     ],

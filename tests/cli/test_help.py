@@ -11,9 +11,11 @@ import pytest
 import datamodules
 from datamodules.base import Facts
 from wavspa_lit.attention import AttentionConfig
+from wavspa_lit.choices import settings_of
 from wavspa_lit.cli import run
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
+from wavspa_lit.tasks import loading
 from wavspa_lit.wavelets import WaveletConfig
 
 
@@ -43,6 +45,13 @@ def test_the_page_describes_every_flag_of_the_model_within_300_lines():
 def test_what_the_data_give_is_no_flag():
     page = helped("fit", "--help")
     assert [each.name for each in fields(Facts) if f"--model.{each.name} " in page] == []
+
+
+@pytest.mark.parametrize("name", loading.TASKS)
+def test_the_flags_of_a_task_are_what_it_reads(name):
+    page, kind = helped("fit", "--model.help", name), loading.TASKS[name]
+    flags = set(re.findall(r"\n  --model\.(\w+)[ ,]", page))
+    assert flags == settings_of(kind) - {"encoder", "optimizer", "objective"}
 
 
 def test_the_page_is_grouped_and_ends_with_what_is_rarely_used():

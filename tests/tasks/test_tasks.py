@@ -39,6 +39,13 @@ def test_a_checkpoint_rebuilds_the_task_from_plain_data(task, tmp_path):
         torch.testing.assert_close(a, b, msg=name)
 
 
+@pytest.mark.parametrize(("name", "near"), [("hiden", "hidden"), ("poling", "pooling"), ("max_lenght", "max_length")])
+def test_a_wrong_keyword_is_refused_with_the_nearest(name, near):
+    kind = MaskedPretraining if near == "hidden" else SequenceClassification
+    with pytest.raises(ValueError, match=rf"{kind.__name__} has no argument '{name}': did you mean {near}\?"):
+        kind(ENCODER, OptimizerConfig(), **SIZES, **{name: 1})
+
+
 def test_ignored_labels_count_nowhere():
     task = SequenceClassification(ENCODER, OptimizerConfig(), **SIZES).eval()
     batch = {"tokens": torch.randint(1, 7, (4, 9)), "labels": torch.tensor([0, 2, -100, -100])}

@@ -130,4 +130,8 @@ class MatchingHead(PoolingHead):
 
 
 class TokenHead(nn.Linear):
-    """Logits at every position: (batch, length, channels) to (batch, length, classes)."""
+    """Logits at every position."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Maps states (batch, length, channels) to logits (batch, length, classes); the mask is not needed."""
+        return super().forward(x)

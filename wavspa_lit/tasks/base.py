@@ -2,9 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
-from wavspa_lit.choices import from_plain, settings_of
+from wavspa_lit.choices import check, from_plain, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, build_adamw
 from wavspa_lit.tasks.checkpointed import Checkpointed
 from wavspa_lit.tasks.objectives import Classes, Objective
 from wavspa_lit.tasks.scores import Scores
+from wavspa_lit.tasks.targets import Target, check_target
 from wavspa_lit.wavelets import FilterBank
 
 Batch = dict[str, Tensor]
@@ -28,56 +29,70 @@ Batch = dict[str, Tensor]
 class Task(Checkpointed, ABC):
     """An encoder with a head, a loss and metrics.
 
-    Subclasses build `self.head` and implement `forward`.
+    Subclasses say what data they are for, and build `head`.
 
     Args:
         encoder: The encoder, as a config or as the plain data of one.
         optimizer: AdamW and its schedule, likewise.
-        vocab_size: Number of token ids; linked to the data by the command line.
-        num_classes: Number of classes; linked to the data.
+        objective: Builds what labels are from the number of classes.
+        vocab_size: Number of token ids; linked to the data.
+        num_classes: Number of classes; where labels are numbers, how many a label has; linked to the data.
         max_length: Longest sequence; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
-        cls_token: Whether the encoder prepends a CLS token.
-        objective: What labels are. If None, one class index per sequence or per position.
-        **hyperparameters: The subclass's own arguments, plain data; saved in checkpoints.
+        target: What a label is in the data, which must be what this task is for; linked to the data.
+        paired: Whether the data are pairs of sequences, likewise.
+        **hyperparameters: The subclass's own arguments, plain data; saved in checkpoints. With the `pooling` cls the
+            encoder prepends a CLS token. An `activation` of None becomes that of the encoder's conventions.
     """
 
+    target: ClassVar[Target | None] = None
+    """What labels the task is for; None: any."""
+    of_pairs: ClassVar[bool] = False
+    """Whether it is for pairs of sequences."""
+    head: nn.Module
+    """Maps states and their mask to what `forward` returns, but for `Objective.decode`."""
+
+    @abstractmethod
     def __init__(
         self,
         encoder: EncoderConfig | Mapping[str, Any],
         optimizer: OptimizerConfig | Mapping[str, Any],
         *,
+        objective: Callable[[int], Objective] = Classes,
         vocab_size: int,
         num_classes: int,
         max_length: int,
         channels: int | None = None,
-        cls_token: bool = False,
-        objective: Objective | None = None,
+        target: Target | None = None,
+        paired: bool | None = None,
         **hyperparameters: Any,
     ) -> None:
         super().__init__()
+        for name in hyperparameters:
+            check(f"{type(self).__name__} has no argument", name, sorted(settings_of(type(self)) - {"objective"}))
+        if self.target is not None:
+            check_target(type(self).__name__, self.target, target, paired, of_pairs=self.of_pairs)
         self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
         self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
-        if hyperparameters.get("activation", "") is None:
-            hyperparameters["activation"] = self.encoder_config.conventions.activation
         # Plain data only, so that checkpoints load with weights_only=True and rebuild this module anywhere.
-        self.save_hyperparameters(
-            {
-                "encoder": asdict(self.encoder_config),
-                "optimizer": asdict(self.optimizer_config),
-                "vocab_size": vocab_size,
-                "num_classes": num_classes,
-                "max_length": max_length,
-                "channels": channels,
-                **hyperparameters,
-            },
-            logger=False,
-        )
+        settings = {
+            "encoder": asdict(self.encoder_config),
+            "optimizer": asdict(self.optimizer_config),
+            "vocab_size": vocab_size,
+            "num_classes": num_classes,
+            "max_length": max_length,
+            "channels": channels,
+            **hyperparameters,
+        }
+        if settings.get("activation", "") is None:
+            settings["activation"] = self.encoder_config.conventions.activation
+        self.save_hyperparameters(settings, logger=False)
         tokens = vocab_size if channels is None else None
+        cls_token = settings.get("pooling") == "cls"
         self.encoder = Encoder(self.encoder_config, tokens, max_length, channels=channels, cls_token=cls_token)
         self.input_name = "tokens" if channels is None else "features"
         """What of a batch is read."""
-        self.objective = objective or Classes(num_classes)
+        self.objective = objective(num_classes)
         self.scores = nn.ModuleDict({split: self.objective.build_scores() for split in ("val", "test")})
         self.confusion: dict[str, Tensor] = {}
         """Counts (label, prediction) of the latest evaluation of a split, if `imbalance_metrics` are asked for."""
@@ -112,12 +127,21 @@ class Task(Checkpointed, ABC):
             self.objective.prepare(data.training_labels())
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """States and mask of the sequences of a batch; see `Encoder.forward`."""
+        """States and mask of the sequences of a batch; see `Encoder.forward`.
+
+        Args:
+            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
+                there is padding.
+        """
         return self.encoder(batch[self.input_name], batch.get("mask"))
 
-    @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (*labels' shape, classes), or for labels that are not a class each, a number for each of them."""
+        """Logits (*labels' shape, classes), or for labels that are not a class each, a number for each of them.
+
+        Args:
+            batch: See `encode`.
+        """
+        return self.objective.decode(self.head(*self.encode(batch)))
 
     def trained_labels(self, batch: Batch) -> Tensor:
         """The labels that the loss is taken over; `IGNORED` elsewhere."""
@@ -181,14 +205,15 @@ class Task(Checkpointed, ABC):
         self._evaluation_step("test", batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Keeps the confusion matrix of the validation, if there is one, for a picture."""
-        self._keep_confusion("val")
+        """See `end_evaluation`."""
+        self.end_evaluation("val")
 
     def on_test_epoch_end(self) -> None:
-        """Keeps the confusion matrix of the test, if there is one, for a picture."""
-        self._keep_confusion("test")
+        """See `end_evaluation`."""
+        self.end_evaluation("test")
 
-    def _keep_confusion(self, split: str) -> None:
+    def end_evaluation(self, split: str) -> None:
+        """Keeps the confusion matrix of `split`, val or test, for a picture, if there is one."""
         metric = self.scores_of(split).confusion
         if metric is not None and metric.update_called:
             self.confusion[split] = metric.compute()

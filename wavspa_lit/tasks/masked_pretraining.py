@@ -1,5 +1,8 @@
 """Pretraining on the inputs alone: fill in tokens, or features, that are hidden."""
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -7,7 +10,7 @@ from wavspa_lit.nn import EncoderConfig, TokenHead
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 from wavspa_lit.tasks.metrics import IGNORED
-from wavspa_lit.tasks.objectives import Numbers
+from wavspa_lit.tasks.objectives import Classes, Numbers
 
 HIDDEN = 0  # the padding id, which no valid position has otherwise
 
@@ -28,8 +31,8 @@ class MaskedPretraining(Task):
         hidden: Share of the positions that are hidden.
         vocab_size: Number of token ids, and of classes; linked to the data.
         num_classes: Not used; linked to the data.
-        max_length: Longest sequence; linked to the data.
         channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
+        **data: Their other facts, see `Task`; linked to the data.
     """
 
     def __init__(
@@ -40,8 +43,8 @@ class MaskedPretraining(Task):
         *,
         vocab_size: int,
         num_classes: int = 0,
-        max_length: int,
         channels: int | None = None,
+        **data: Any,
     ) -> None:
         if not vocab_size and channels is None:
             raise ValueError(
@@ -55,10 +58,10 @@ class MaskedPretraining(Task):
             optimizer,
             vocab_size=vocab_size,
             num_classes=answers,
-            max_length=max_length,
             channels=channels,
-            objective=None if channels is None else Numbers(channels, reads_labels=False),
+            objective=Classes if channels is None else partial(Numbers, reads_labels=False),
             hidden=hidden,
+            **data,
         )
         self.hidden = hidden
         self.head = TokenHead(self.encoder_config.dim, answers)
@@ -85,15 +88,6 @@ class MaskedPretraining(Task):
         labels = inputs.masked_fill(~which, IGNORED if of_tokens else torch.nan)
         hidden = {self.input_name: inputs.masked_fill(which, HIDDEN), "labels": labels}
         return hidden if mask is None else {**hidden, "mask": mask}
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (batch, length, tokens), or features (batch, length, channels).
-
-        Args:
-            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
-                there is padding.
-        """
-        return self.objective.decode(self.head(self.encode(batch)[0]))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See `Task.training_step`."""

@@ -1,13 +1,13 @@
 """Any number of classes at once for a sequence."""
 
-from torch import Tensor
+from functools import partial
+from typing import Any
 
 from wavspa_lit.nn import ClassificationHead, EncoderConfig
 from wavspa_lit.nn.heads import Activation, Pooling
 from wavspa_lit.optim import OptimizerConfig
-from wavspa_lit.tasks.base import Batch, Task
+from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.objectives import Multilabel, Weights, plain
-from wavspa_lit.tasks.targets import Target, check_target
 
 
 class MultilabelClassification(Task):
@@ -27,13 +27,10 @@ class MultilabelClassification(Task):
         class_weights: A number for each class, by which it counts in the training loss where it holds; `balanced`: as
             many times as it does not hold for each time that it does. If None, all count alike. Validation losses are
             not weighted.
-        vocab_size: Number of token ids; linked to the data.
-        num_classes: Number of classes; linked to the data.
-        max_length: Longest sequence; linked to the data.
-        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
-        target: What a label is in the data, which must be what this task is for; linked to the data.
-        paired: Whether the data are pairs of sequences, likewise.
+        **data: The facts of the data, see `Task`; linked to the data.
     """
+
+    target = "multilabel"
 
     def __init__(
         self,
@@ -42,36 +39,18 @@ class MultilabelClassification(Task):
         pooling: Pooling = "mean",
         activation: Activation | None = None,
         class_weights: Weights = None,
-        *,
-        vocab_size: int,
-        num_classes: int,
-        max_length: int,
-        channels: int | None = None,
-        target: Target | None = None,
-        paired: bool | None = None,
+        **data: Any,
     ) -> None:
-        check_target(type(self).__name__, "multilabel", target, paired)
         super().__init__(
             encoder,
             optimizer,
-            vocab_size=vocab_size,
-            num_classes=num_classes,
-            max_length=max_length,
-            channels=channels,
-            cls_token=pooling == "cls",
-            objective=Multilabel(num_classes, class_weights),
+            objective=partial(Multilabel, weights=class_weights),
             pooling=pooling,
             activation=activation,
             class_weights=plain(class_weights),
+            **data,
         )
-        config = self.encoder_config
-        self.head = ClassificationHead(config.dim, config.mlp_dim, num_classes, pooling, self.hparams["activation"])
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (batch, classes); a class holds where its logit is above 0.
-
-        Args:
-            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
-                there is padding.
-        """
-        return self.head(*self.encode(batch))
+        config, settings = self.encoder_config, self.hparams
+        self.head = ClassificationHead(
+            config.dim, config.mlp_dim, settings["num_classes"], pooling, settings["activation"]
+        )

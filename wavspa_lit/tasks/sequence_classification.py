@@ -1,13 +1,13 @@
 """One label for a sequence: ListOps, Text, Image, Pathfinder."""
 
-from torch import Tensor
+from functools import partial
+from typing import Any
 
 from wavspa_lit.nn import ClassificationHead, EncoderConfig
 from wavspa_lit.nn.heads import Activation, Pooling
 from wavspa_lit.optim import OptimizerConfig
-from wavspa_lit.tasks.base import Batch, Task
+from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.objectives import Classes, Weights, plain
-from wavspa_lit.tasks.targets import Target, check_target
 
 
 class SequenceClassification(Task):
@@ -23,13 +23,10 @@ class SequenceClassification(Task):
         class_weights: A number for each class, by which its labels count in the training loss; `balanced`: the less
             frequent a class is in training, the more. If None, all count alike. Validation losses are not weighted.
         imbalance_metrics: Report macro F1, macro AUROC and a confusion matrix as a picture, too.
-        vocab_size: Number of token ids; linked to the data.
-        num_classes: Number of classes; linked to the data.
-        max_length: Longest sequence; linked to the data.
-        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
-        target: What a label is in the data, which must be what this task is for; linked to the data.
-        paired: Whether the data are pairs of sequences, likewise.
+        **data: The facts of the data, see `Task`; linked to the data.
     """
+
+    target = "class"
 
     def __init__(
         self,
@@ -39,37 +36,19 @@ class SequenceClassification(Task):
         activation: Activation | None = None,
         class_weights: Weights = None,
         imbalance_metrics: bool = False,
-        *,
-        vocab_size: int,
-        num_classes: int,
-        max_length: int,
-        channels: int | None = None,
-        target: Target | None = None,
-        paired: bool | None = None,
+        **data: Any,
     ) -> None:
-        check_target(type(self).__name__, "class", target, paired)
         super().__init__(
             encoder,
             optimizer,
-            vocab_size=vocab_size,
-            num_classes=num_classes,
-            max_length=max_length,
-            channels=channels,
-            cls_token=pooling == "cls",
-            objective=Classes(num_classes, class_weights, imbalance=imbalance_metrics),
+            objective=partial(Classes, weights=class_weights, imbalance=imbalance_metrics),
             pooling=pooling,
             activation=activation,
             class_weights=plain(class_weights),
             imbalance_metrics=imbalance_metrics,
+            **data,
         )
-        config = self.encoder_config
-        self.head = ClassificationHead(config.dim, config.mlp_dim, num_classes, pooling, self.hparams["activation"])
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (batch, classes).
-
-        Args:
-            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
-                there is padding.
-        """
-        return self.head(*self.encode(batch))
+        config, settings = self.encoder_config, self.hparams
+        self.head = ClassificationHead(
+            config.dim, config.mlp_dim, settings["num_classes"], pooling, settings["activation"]
+        )

@@ -1,17 +1,15 @@
 """One or several numbers for a sequence."""
 
 from collections.abc import Sequence
-from typing import cast
-
-from torch import Tensor
+from functools import partial
+from typing import Any, cast
 
 from wavspa_lit.nn import ClassificationHead, EncoderConfig
 from wavspa_lit.nn.heads import Activation, Pooling
 from wavspa_lit.optim import OptimizerConfig
-from wavspa_lit.tasks.base import Batch, Task
-from wavspa_lit.tasks.objectives import Numbers
+from wavspa_lit.tasks.base import Task
+from wavspa_lit.tasks.objectives import Numbers, plain
 from wavspa_lit.tasks.scores import RegressionScores
-from wavspa_lit.tasks.targets import Target, check_target
 
 
 class SequenceRegression(Task):
@@ -31,15 +29,10 @@ class SequenceRegression(Task):
             otherwise normed_gelu.
         target_mean: Mean of each target. If None, of the training data.
         target_sd: Standard deviation of each target. If None, of the training data.
-        vocab_size: Number of token ids; linked to the data.
-        num_classes: Number of targets; linked to the data.
-        max_length: Longest sequence; linked to the data.
-        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
-        target: What a label is in the data, which must be what this task is for; linked to the data.
-        paired: Whether the data are pairs of sequences, likewise.
+        **data: The facts of the data, see `Task`; linked to the data.
     """
 
-    objective: Numbers
+    target = "regression"
 
     def __init__(
         self,
@@ -49,50 +42,25 @@ class SequenceRegression(Task):
         activation: Activation | None = None,
         target_mean: Sequence[float] | None = None,
         target_sd: Sequence[float] | None = None,
-        *,
-        vocab_size: int,
-        num_classes: int,
-        max_length: int,
-        channels: int | None = None,
-        target: Target | None = None,
-        paired: bool | None = None,
+        **data: Any,
     ) -> None:
-        check_target(type(self).__name__, "regression", target, paired)
         super().__init__(
             encoder,
             optimizer,
-            vocab_size=vocab_size,
-            num_classes=num_classes,
-            max_length=max_length,
-            channels=channels,
-            cls_token=pooling == "cls",
-            objective=Numbers(num_classes, target_mean, target_sd),
+            objective=partial(Numbers, mean=target_mean, sd=target_sd),
             pooling=pooling,
             activation=activation,
-            target_mean=None if target_mean is None else list(target_mean),
-            target_sd=None if target_sd is None else list(target_sd),
+            target_mean=plain(target_mean),
+            target_sd=plain(target_sd),
+            **data,
         )
-        config = self.encoder_config
-        self.head = ClassificationHead(config.dim, config.mlp_dim, num_classes, pooling, self.hparams["activation"])
+        config, settings = self.encoder_config, self.hparams
+        self.head = ClassificationHead(
+            config.dim, config.mlp_dim, settings["num_classes"], pooling, settings["activation"]
+        )
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Numbers (batch, targets), float32, in the targets' units.
-
-        Args:
-            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
-                there is padding.
-        """
-        return self.objective.decode(self.head(*self.encode(batch)))
-
-    def on_validation_epoch_end(self) -> None:
+    def end_evaluation(self, split: str) -> None:
         """Logs the errors by target."""
-        self._log_targets("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Logs the errors by target."""
-        self._log_targets("test")
-
-    def _log_targets(self, split: str) -> None:
         metric = cast(RegressionScores, self.scores_of(split)).by_target
         errors = metric.compute().view(-1)  # torchmetrics makes a number of one value
         metric.reset()

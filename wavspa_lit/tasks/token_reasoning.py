@@ -1,7 +1,7 @@
 """An answer at some of the positions: LEGO, the Chomsky-hierarchy tasks, arithmetic."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,8 @@ from wavspa_lit.nn import EncoderConfig, TokenHead
 from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.base import Batch, Task
 from wavspa_lit.tasks.metrics import IGNORED, GroupedAccuracy
-from wavspa_lit.tasks.targets import Target, check_target
+from wavspa_lit.tasks.objectives import Classes
+from wavspa_lit.tasks.targets import Target
 
 
 class TokenReasoning(Task):
@@ -24,18 +25,17 @@ class TokenReasoning(Task):
         optimizer: AdamW and its schedule.
         staged: Require the answers of the k-th group, such as link k of a chain, from the k-th pass on; needs
             `encoder.deep_supervision` and a pass for each trained group.
-        vocab_size: Number of token ids; linked to the data.
-        num_classes: Number of answers; linked to the data.
         max_length: Longest sequence; linked to the data.
         trained_length: Longest trained sequence, by default max_length; linked to the data. Learned positions and
             linformer know no more, and refuse longer sequences.
         group_name: What the groups are, such as `position` or `length`; linked to the data.
         group_values: The value of each group; linked to the data.
         trained_groups: Indices of the groups that are trained on; linked to the data.
-        channels: Numbers at each position of `features`; linked to the data. If None, the inputs are `tokens`.
         target: What a label is in the data, which must be a class at each position; linked to the data.
-        paired: Whether the data are pairs of sequences, which they must not be; linked to the data.
+        **data: Their other facts, see `Task`; linked to the data.
     """
+
+    target = "token"
 
     def __init__(
         self,
@@ -43,36 +43,32 @@ class TokenReasoning(Task):
         optimizer: OptimizerConfig,
         staged: bool = False,
         *,
-        vocab_size: int,
-        num_classes: int,
         max_length: int,
         trained_length: int | None = None,
         group_name: str = "position",
         group_values: Sequence[int] = (),
         trained_groups: Sequence[int] = (),
-        channels: int | None = None,
         target: Target | None = None,
-        paired: bool | None = None,
+        **data: Any,
     ) -> None:
         grouped = target == "class" and group_values  # data modules need not say that labels are for positions
-        check_target(type(self).__name__, "token", "token" if grouped else target, paired)
+        super().__init__(
+            encoder,
+            optimizer,
+            objective=Classes,
+            max_length=trained_length or max_length,
+            target="token" if grouped else target,
+            staged=staged,
+            group_name=group_name,
+            group_values=list(group_values),
+            trained_groups=list(trained_groups),
+            **data,
+        )
         if target and not group_values:
             raise ValueError(
                 f"{type(self).__name__} reports answers by groups, and these data have none: use --model "
                 "TokenClassification"
             )
-        super().__init__(
-            encoder,
-            optimizer,
-            vocab_size=vocab_size,
-            num_classes=num_classes,
-            max_length=trained_length or max_length,
-            channels=channels,
-            staged=staged,
-            group_name=group_name,
-            group_values=list(group_values),
-            trained_groups=list(trained_groups),
-        )
         self.staged, passes = staged, self.encoder_config.loops
         if staged and not self.encoder_config.deep_supervision:
             raise ValueError(
@@ -83,21 +79,12 @@ class TokenReasoning(Task):
                 f"model.staged requires the answers of group k from pass k on, and group {max(trained_groups) + 1} is "
                 f"trained in {passes} passes; raise encoder.loops"
             )
-        self.head = TokenHead(self.encoder_config.dim, num_classes)
+        self.head = TokenHead(self.encoder_config.dim, self.hparams["num_classes"])
         self.group_name, self.group_values = group_name, list(group_values)
         trained = torch.zeros(len(self.group_values), dtype=torch.bool)
         trained[list(trained_groups)] = True
         self.register_buffer("trained", trained, persistent=False)
         self.by_group = nn.ModuleDict({split: GroupedAccuracy(len(self.group_values)) for split in ("val", "test")})
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (batch, length, classes).
-
-        Args:
-            batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
-                there is padding.
-        """
-        return self.head(self.encode(batch)[0])
 
     def trained_labels(self, batch: Batch) -> Tensor:
         """The labels inside the trained range."""
@@ -115,7 +102,8 @@ class TokenReasoning(Task):
         super().update_metrics(split, logits, batch)
         cast(GroupedAccuracy, self.by_group[split]).update(logits.argmax(-1), batch["labels"], batch["groups"])
 
-    def _log_groups(self, split: str) -> None:
+    def end_evaluation(self, split: str) -> None:
+        """Logs the accuracies by group."""
         metric, trained = cast(GroupedAccuracy, self.by_group[split]), self.get_buffer("trained")
         accuracy = metric.compute()
         metric.reset()
@@ -126,11 +114,3 @@ class TokenReasoning(Task):
             # were reduced over the ranks by compute(): every rank logs the same values.
             known = {f"{split}/{name}": value for name, value in values.items() if not value.isnan()}
             self.log_dict(known, sync_dist=True, logger=logger)
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs the accuracies by group."""
-        self._log_groups("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Logs the accuracies by group."""
-        self._log_groups("test")

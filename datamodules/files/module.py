@@ -99,7 +99,7 @@ class Files(SequenceDataModule):
         sampling: Sampling = "shuffled",
         padding: Padding = "bucket",
         cache: str = "data/cache/files",
-        schema: dict[str, Any] | None = None,
+        schema: dict | None = None,  # without types of its values: parsers of commands would take a text `Any` for JSON
         *,
         batch_size: int = 32,
         eval_batch_size: int | None = None,

@@ -38,6 +38,17 @@ def test_a_table_is_enough_to_train_and_its_run_to_predict(table, tmp_path):
     assert [row["name"] for row in rows] == ["x", "y"] and {row["class"] for row in rows} <= {"cold", "warm"}
 
 
+def test_a_tokenizer_travels_with_the_run(table, tmp_path):
+    tokenizers = pytest.importorskip("tokenizers")
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({"red": 0, "blue": 1, "?": 2}, unk_token="?"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save("tokens.json")
+    run(["fit", "-c", "files", "--data.train", table, "--data.tokenizer", "tokens.json", "--run", "r", *QUICK])
+    (tmp_path / "tokens.json").unlink()
+    tested = run(["predict", "--ckpt_path", "r/checkpoints/best.ckpt", "--inputs", table, "--output", "out.csv"])
+    assert tested.datamodule.vocab_size == 4 and len((tmp_path / "out.csv").read_text().splitlines()) == 61
+
+
 def test_other_rows_are_tested_in_the_classes_of_the_training(table, tmp_path, refused):
     cli = run(["fit", "-c", "files", "--data.train", table, "--run", "r", *QUICK])
     (tmp_path / "other.csv").write_text("text,label\n" + "red,warm\n" * 5)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import yaml
 from tensorboard.plugins.custom_scalar.summary import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from wavspa_lit.callbacks.front_page import origin
 from wavspa_lit.cli import run
 from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.settings import changed, flatten
@@ -60,6 +62,14 @@ def test_the_page_says_what_was_run(trained):
     patterns = [tag for category in layout.category for chart in category.chart for tag in chart.multiline.tag]
     curves = {pattern: [t for t in events.Tags()["scalars"] if re.match(pattern, t)] for pattern in patterns}
     assert [pattern for pattern, found in curves.items() if not found] == []
+
+
+def test_a_long_command_is_broken_into_lines_that_still_run(monkeypatch):
+    given = ["wavspa", "fit", *[f"--data.some_name_{number}" for number in range(9)], "--data.label", "[width, height]"]
+    monkeypatch.setattr("sys.argv", given)
+    lines = origin().split("git ")[0].split("versions ")[0].rstrip().splitlines()
+    assert len(lines) > 1 and max(map(len, lines)) < 130
+    assert shlex.split("\n".join(lines).replace("\\\n", ""))[1:] == given  # as a shell goes on behind a backslash
 
 
 def test_settings_that_differ_from_the_defaults(lego, tmp_path):

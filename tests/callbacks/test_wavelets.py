@@ -107,7 +107,7 @@ def test_filters_are_drawn_with_what_they_were(wavelet, rows, named):
     titles = [panel.title for panel in panels]
     assert [title for title in titles if "response" not in title] == [f"layer 2, {row}, {called}" for row in rows]
     picture = draw_panels(panels)
-    assert picture.shape == (HEIGHT * len(panels), WIDTH, 3) and picture.min() < 50 and (picture[:, :8] == 255).all()
+    assert picture.shape == (HEIGHT * len(panels), WIDTH, 3) and picture.min() < 50 and (picture[:, :4] == 255).all()
 
 
 def test_responses_are_those_of_the_bank():

@@ -9,7 +9,7 @@ import torch
 from wavspa_lit.files import replacing
 from wavspa_lit.nn import EncoderConfig
 from wavspa_lit.optim import OptimizerConfig
-from wavspa_lit.reporting import curves, runs, table
+from wavspa_lit.reporting import charts, curves, pictures, runs, table
 from wavspa_lit.reporting.describe import describe
 from wavspa_lit.tasks import SequenceClassification
 
@@ -144,6 +144,21 @@ def test_runs_that_cannot_be_compared_are_refused(named, message, tmp_path, monk
     with pytest.raises(SystemExit):
         curves.main()
     assert message in capsys.readouterr().err and not (tmp_path / "curves.png").exists()
+
+
+@pytest.mark.parametrize(("classes", "names"), [(2, ["no", "yes"]), (12, []), (40, ["a long name"] * 40)])
+def test_pictures_are_whole_numbers_of_cards_wide(classes, names):
+    """TensorBoard would leave columns out of others, and with them the strokes of letters."""
+    picture = pictures.draw_confusion(torch.ones(classes, classes), names)
+    assert picture.shape[1] % charts.CARD == 0 and picture.shape[1] >= 300
+    figure = curves.draw_curves({"ada": [{1: 0.5, 2: 0.6}]}, "length")
+    assert pictures.pixels(figure).shape[1:] == (charts.CARD, 4)
+
+
+def test_letters_shrink_to_their_space():
+    assert charts.fitting(["ab"], 1000, 20).size == 20
+    small = charts.fitting(["a long name", "x"], 40, 20)
+    assert small.size < 20 and small.getlength("a long name") <= 40
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from wavspa_lit.reporting.settings import TELLING, changed
 
 METRICS = ("val/{}_best", "val/{}", "val/loss", "test/{}")
 """Columns of the tab HParams beside the settings; `{}` is the score of the task, `acc` for most."""
+COLUMNS = 100
+"""Letters of a line of the command in the tab Text."""
 
 
 class FrontPage(Callback):
@@ -104,7 +106,13 @@ def score_of(module: LightningModule) -> str:
 
 def origin() -> str:
     """The command, the git revision of the checkout if there is one, and the versions."""
-    lines = [f"command   {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"]
+    parts = [Path(sys.argv[0]).name]
+    for argument in map(shlex.quote, sys.argv[1:]):  # the page would cut longer lines off
+        if len(parts[-1]) + len(argument) > COLUMNS:
+            parts.append(argument)
+        else:
+            parts[-1] += f" {argument}"
+    lines = ["command   " + " \\\n          ".join(parts)]
     if revision := git_revision():
         lines.append(f"git       {revision}")
     device = f"CUDA {torch.version.cuda}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "CPU"

@@ -52,7 +52,7 @@ def draw_curves(
     if chance is not None:
         axes.axhline(chance, color="0.5", linestyle=":", label="constant answer")
     axes.set(xlabel=group_name, ylabel="accuracy", ylim=(0, 1.02))
-    axes.legend(fontsize=8, loc="lower left")
+    axes.legend(fontsize=9, loc="lower left")
     return figure
 
 

@@ -1,6 +1,7 @@
 """Pictures of what a model has learned. They are drawn on `Figure`s, so that no backend of matplotlib is chosen."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import matplotlib
 import numpy
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from wavspa_lit.nn.inside import Inside
-from wavspa_lit.reporting.charts import Line, Panel, Pixels, font
+from wavspa_lit.reporting.charts import CARD, Line, Panel, Pixels, fitting, font
 from wavspa_lit.wavelets import AdaptiveLifting, FilterBank
 
 Curves = dict[str, Tensor]
@@ -21,6 +22,8 @@ FREQUENCIES = 64
 FEW_CLASSES = 15
 """Classes whose shares are written into a confusion matrix; more would not be legible."""
 Label = tuple[float, str]
+LETTERS = 11
+"""Pixels of the letters in a picture that is as wide as a card."""
 
 
 def filter_curves(wavelet: nn.Module) -> Curves:
@@ -190,7 +193,7 @@ def draw_confusion(counts: Tensor, names: Sequence[str]) -> Pixels:
         (place, f"{name[:20]} {int(counts[index].sum())}") for index, (place, name) in zip(shown, labels, strict=True)
     ]
     shares = counts.float() / counts.sum(1, keepdim=True)  # NaN, and white, where a class has no labels
-    side = min(max(60 * classes, 300), 900)
+    side = min(max(90 * classes, 300), 900)
     columns = [(place, name[:8]) for place, name in labels]
     title = "answers (columns) to the labels of a class (rows)"
     return heat_map(
@@ -205,6 +208,11 @@ def _middles(names: Sequence[str]) -> list[Label]:
 def _spaced(count: int) -> list[int]:
     """At most six indices of so many, evenly spaced, the first and the last among them."""
     return sorted({round(index * (count - 1) / 5) for index in range(6)})
+
+
+def _gap(labels: Sequence[Label]) -> float:
+    """The smallest distance of two labels, as a share of the side along which they stand."""
+    return min((after[0] - before[0] for before, after in pairwise(labels)), key=abs, default=1.0)
 
 
 def heat_map(
@@ -224,7 +232,8 @@ def heat_map(
 
     Args:
         image: (rows, columns); NaN is white.
-        size: Width and height of the matrix, in pixels.
+        size: Width and height of the matrix, in pixels. It is scaled so that the picture is a whole number of times as
+            wide as `CARD`.
         title: What is shown.
         rows: Labels of rows, each with its place, 0 at the top and 1 at the bottom.
         columns: Labels of columns, each with its place, 0 on the left and 1 on the right.
@@ -233,37 +242,45 @@ def heat_map(
         numbers: Write each entry into its cell.
     """
     width, height = size
-    plain = font()
     low, high = limits or (0.0, float(torch.nanquantile(image.flatten()[: 2**20], 0.999)))
-    title = f"{title} (dark {low:g}, bright {high:.2g}{unit})"
-    left, top = 16 + int(max((plain.getlength(label) for _, label in rows), default=0)), 28
-    total = max(left + width + 16, int(plain.getlength(title)) + 16)
+    heading = f"{title}\ndark {low:g}, bright {high:.2g}{unit}"
+    left = 14 + max((font(LETTERS).getlength(label) for _, label in rows), default=0.0)
+    times = max(1, round((left + width + 8) / CARD))  # as wide as so many cards
+    plain, left, top = font(LETTERS * times), round(left * times), 38 * times
+    total = CARD * times
+    height = height * (total - left - 8 * times) // width
+    width = total - left - 8 * times
     down = (numpy.arange(height) * image.shape[0] // height)[:, None]
     right = numpy.arange(width) * image.shape[1] // width
     values = image.numpy()[down, right]
     colours = matplotlib.colormaps["viridis"](numpy.clip((values - low) / ((high - low) or 1.0), 0, 1), bytes=True)
     colours[numpy.isnan(values)] = 255
-    canvas = Image.new("RGB", (total, top + height + 28), "white")
+    canvas = Image.new("RGB", (total, top + height + 24 * times), "white")
     canvas.paste(Image.fromarray(colours[..., :3]), (left, top))
     draw = ImageDraw.Draw(canvas)
-    draw.text((8, 6), title, "black", plain)
+    draw.text((6 * times, 4 * times), heading, "black", plain)
+    small = fitting(("X",), 0.6 * _gap(rows) * height, plain.size)  # letters are higher than wide
     for place, label in rows:
-        draw.text((left - 8, top + place * height), label, "black", plain, anchor="rm")
+        middle = min(max(top + place * height, top + small.size / 2), top + height - small.size / 2)
+        draw.text((left - 6 * times, middle), label, "black", small, anchor="rm")
+    small = fitting([label for _, label in columns], _gap(columns) * width - 2 * times, plain.size)
     for place, label in columns:
-        half = plain.getlength(label) / 2
+        half = small.getlength(label) / 2
         centre = min(max(left + place * width, half + 2), total - half - 2)
-        draw.text((centre, top + height + 6), label, "black", plain, anchor="ma")
+        draw.text((centre, top + height + 5 * times), label, "black", small, anchor="ma")
+    small = fitting(("0.00",), width / image.shape[1] - 2 * times, plain.size)
     for row, column in numpy.ndindex(*image.shape) if numbers else ():
         value = float(image[row, column])
         if value != value:
             continue
-        middle = (left + (column + 0.5) * width / image.shape[1], top + (row + 0.5) * height / image.shape[0])
-        draw.text(middle, f"{value:.2f}", "white" if value < 0.6 * high else "black", plain, anchor="mm")
+        cell = (left + (column + 0.5) * width / image.shape[1], top + (row + 0.5) * height / image.shape[0])
+        draw.text(cell, f"{value:.2f}", "white" if value < 0.6 * high else "black", small, anchor="mm")
     return numpy.asarray(canvas)
 
 
 def pixels(figure: Figure) -> Pixels:
-    """The figure as an image (height, width, 4), uint8."""
+    """The figure as an image (height, `CARD`, 4), uint8."""
+    figure.set_dpi(CARD / figure.get_figwidth())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return numpy.asarray(canvas.buffer_rgba())

@@ -41,6 +41,7 @@ class Cell(NamedTuple):
     seed: int
     config: dict[str, Any]
     validation: list[float]
+    validated: int
     fit: Mapping[str, Any]
     test: Mapping[str, Any]
 
@@ -51,11 +52,12 @@ def read(task: str) -> dict[str, list[Cell]]:
     for folder in sorted(RESULTS.iterdir()):
         if (name := NAME.fullmatch(folder.name)) and name["task"] == task:
             with (folder / "validation.csv").open() as file:
-                validation = [float(row["val/acc"]) for row in csv.DictReader(file)]
+                rows = list(csv.DictReader(file))
+            validation = [float(row["val/acc"]) for row in rows]
             file = folder / "results.json"
             results = json.loads(file.read_text()) if file.is_file() else {}
             config = yaml.safe_load((folder / "config.yaml").read_text())
-            cell = Cell(int(name["seed"]), config, validation, results.get("fit", {}), results.get("test", {}))
+            cell = Cell(int(name["seed"]), config, validation, int(rows[-1]["step"]) + 1, results.get("fit", {}), results.get("test", {}))
             cells[name["model"]].append(cell)
     return {model: cells[model] for model in MODELS if model in cells}
 
@@ -73,7 +75,7 @@ def row(model: str, cells: Sequence[Cell]) -> list[str]:
         f"{optimizer['lr']:g}",
         f"{ended[0].fit['parameters']:,}" if ended else "",
         ", ".join(str(cell.seed) for cell in cells),
-        spread([max(cell.validation) for cell in cells]) + ("" if ended else ", not at its end"),
+        spread([max(cell.validation) for cell in cells]) + ("" if ended else f", cut off after {cells[0].validated:,}"),
         (spread(tests) + (f" ({len(tests)} of {len(cells)})" if len(tests) < len(cells) else ""))
         if tests
         else "not tested",

@@ -61,7 +61,8 @@ def main() -> None:
 
     tested = wavspa(["test", "--ckpt_path", str(checkpoint), "--trainer.logger", "false", *flags])
     results = json.loads((evaluations_of(folder) / "results.json").read_text())
-    (folder / "results.json").write_text(json.dumps({"fit": trained, "test": results["test"]}, indent=2))
+    test = {**results["test"], "checkpoint": "checkpoints/best.ckpt"}  # in the folder, wherever that is copied to
+    (folder / "results.json").write_text(json.dumps({"fit": trained, "test": test}, indent=2))
     torch.save(predictions(folder, tested.datamodule), folder / "predictions.pt")
     card = CARD.format(
         name=folder.name,

@@ -57,8 +57,8 @@ def read(task: str) -> dict[str, list[Cell]]:
             file = folder / "results.json"
             results = json.loads(file.read_text()) if file.is_file() else {}
             config = yaml.safe_load((folder / "config.yaml").read_text())
-            cell = Cell(int(name["seed"]), config, validation, int(rows[-1]["step"]) + 1, results.get("fit", {}), results.get("test", {}))
-            cells[name["model"]].append(cell)
+            parts = (results.get(part, {}) for part in ("fit", "test"))
+            cells[name["model"]].append(Cell(int(name["seed"]), config, validation, int(rows[-1]["step"]) + 1, *parts))
     return {model: cells[model] for model in MODELS if model in cells}
 
 

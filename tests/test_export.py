@@ -53,7 +53,8 @@ def test_an_onnx_file_runs_under_onnxruntime(space, kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind_of_file", "length"), [("pt2", 24), pytest.param("onnx", 17, marks=needs_onnx)])
+@pytest.mark.parametrize("length", [24, 17])
+@pytest.mark.parametrize("kind_of_file", ["pt2", pytest.param("onnx", marks=needs_onnx)])
 @pytest.mark.parametrize(("space", "kind"), GRID)
 def test_every_pair_is_exported(space, kind, kind_of_file, length, tmp_path):
     """Files for any number of examples are tried with 1, 2 and 5."""

@@ -106,12 +106,18 @@ def score_of(module: LightningModule) -> str:
 
 def origin() -> str:
     """The command, the git revision of the checkout if there is one, and the versions."""
-    parts = [Path(sys.argv[0]).name]
-    for argument in map(shlex.quote, sys.argv[1:]):  # the page would cut longer lines off
-        if len(parts[-1]) + len(argument) > COLUMNS:
-            parts.append(argument)
+    options = [Path(sys.argv[0]).name]
+    for argument in sys.argv[1:]:
+        if argument.startswith("-"):
+            options.append(shlex.quote(argument))
+        else:  # a value stays beside its flag
+            options[-1] += f" {shlex.quote(argument)}"
+    parts = options[:1]
+    for option in options[1:]:  # the page would cut longer lines off
+        if len(parts[-1]) + len(option) > COLUMNS:
+            parts.append(option)
         else:
-            parts[-1] += f" {argument}"
+            parts[-1] += f" {option}"
     lines = ["command   " + " \\\n          ".join(parts)]
     if revision := git_revision():
         lines.append(f"git       {revision}")

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from wavspa_lit.cli import run
+from wavspa_lit.reporting.table import rows
 
 CONSTANT = ["--model.optimizer.schedule", "constant", "--model.optimizer.warmup_steps", "0"]
 QUIET = ["--trainer.enable_progress_bar", "false"]
@@ -85,6 +86,13 @@ def test_the_run_directory_does_not_depend_on_the_logger(lego, tmp_path, flags):
     run(["test", "--ckpt_path", str(folder / "checkpoints" / "best.ckpt"), *QUIET])
     results = json.loads((folder / "results.json").read_text())
     assert results["fit"]["steps"] == 6 and results["test"]["checkpoint"] == "checkpoints/best.ckpt"
+
+
+def test_a_test_of_a_single_batch_is_marked_as_one_of_a_part(lego):
+    lego("--trainer.max_steps", "3", "--run", "r")
+    for limit, note in (("1", "part of the test data: limit_test_batches 1"), ("1.0", "")):
+        run(["test", "--ckpt_path", "r/checkpoints/best.ckpt", "--trainer.limit_test_batches", limit, *QUIET])
+        assert rows(["r"])[0].get("note", "") == note
 
 
 def test_a_run_that_may_only_be_read_is_tested_and_predicted_for(lego, read_only, monkeypatch, capsys, refused):

@@ -63,6 +63,12 @@ def test_seeds_are_one_group(study):
     assert first["accuracy"] == "60.0 ± 14.1 %" and first["seeds"] == "2" and first["task"] == "lego"
 
 
+def test_runs_of_one_seed_are_not_counted_as_two(study):
+    make(study / "ada-seed1-again", 1, 0.6)
+    first = summary(groups_of([read_run(path) for path in find_runs([study])]))[0]
+    assert (first["seeds"], first["note"]) == ("2", "3 runs, some of the same seed")
+
+
 def test_a_row_says_what_was_trained(study):
     (row,) = rows([study / "ada-seed1"])
     expected = {"task": "lego", "model": "adaptive", "attention": "softmax", "seed": "1", "date": "2026-01-02"}

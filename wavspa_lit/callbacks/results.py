@@ -87,8 +87,9 @@ class Results(Callback):
         """Writes the metrics of `wavspa test`."""
         facts: dict[str, Any] = {"checkpoint": _below(trainer.ckpt_path, trainer.default_root_dir)}
         facts["step"] = _step_of(trainer, pl_module)
-        if trainer.limit_test_batches != 1.0:  # type: ignore[attr-defined]
-            facts["limit_test_batches"] = trainer.limit_test_batches  # type: ignore[attr-defined]
+        limit: int | float = trainer.limit_test_batches  # type: ignore[attr-defined]
+        if isinstance(limit, int) or limit != 1.0:  # 1 is one batch, 1.0 is all of them
+            facts["limit_test_batches"] = limit
         if values := pl_module.hparams.get("group_values"):
             facts["trained_values"] = [values[index] for index in pl_module.hparams["trained_groups"]]
         self._write(trainer, "test", **facts)

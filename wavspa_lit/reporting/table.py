@@ -63,7 +63,10 @@ def summary(groups: Mapping[str, Sequence[Run]]) -> list[dict[str, str]]:
     for name, runs in groups.items():
         tests = [run.test for run in runs if run.test]
         if tests:
-            row = {"model": name, "task": runs[0].names[0], "seeds": str(len(tests))}
+            seeds = {run.config.get("seed_everything", run.path) for run in runs if run.test}
+            row = {"model": name, "task": runs[0].names[0], "seeds": str(len(seeds))}
+            if len(seeds) < len(tests):
+                row["note"] = f"{len(tests)} runs, some of the same seed"
             for column, key in (ACCURACIES | NUMBERS).items():
                 factor, form, unit = (100, ".1f", " %") if column in ACCURACIES else (1, ".4g", "")
                 values = [factor * test[f"test/{key}"] for test in tests if f"test/{key}" in test]

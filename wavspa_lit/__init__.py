@@ -27,23 +27,6 @@ if TYPE_CHECKING:
     from wavspa_lit.training import build_trainer
     from wavspa_lit.wavelets import WaveletConfig, wavedec, waverec
 
-_HOMES = {
-    "export": ("export_model",),
-    "nn": ("Encoder", "EncoderConfig", "WaveletAttention"),
-    "tasks": (
-        "MaskedPretraining",
-        "MultilabelClassification",
-        "SequenceClassification",
-        "SequenceMatching",
-        "SequenceRegression",
-        "TokenClassification",
-        "TokenReasoning",
-        "load",
-    ),
-    "training": ("build_trainer",),
-    "wavelets": ("WaveletConfig", "wavedec", "waverec"),
-}
-
 __all__ = [
     "Encoder",
     "EncoderConfig",
@@ -64,10 +47,15 @@ __all__ = [
 ]
 
 
+_HOMES = ("wavelets", "nn", "tasks", "training", "export")
+"""Where the names are looked for, in this order: the first two do without Lightning."""
+
+
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+    if name in __all__:
+        for home in _HOMES:
+            if hasattr(module := import_module(f"{__name__}.{home}"), name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,6 +4,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from wavspa_lit import __version__
@@ -28,7 +29,15 @@ Train and compare Wavelet Space Attention encoders on long sequences.
 Every setting of a config is a flag: wavspa fit -c configs/lego.yaml --model.encoder.wavelet.kind orthogonal
 All of them: wavspa fit --help. One class: wavspa fit --model.help SequenceClassification
 """
-COMMANDS = ("fit", "validate", "test", "predict", "export", "describe", "data", "sweep", "report", "list")
+OTHERS = {
+    "export": "wavspa_lit.export",
+    "data": "datamodules.commands",
+    "sweep": "wavspa_lit.sweep",
+    "report": "wavspa_lit.reporting.report",
+    "list": "wavspa_lit.reporting.listing",
+}
+"""Commands that are not Lightning's, and their modules, whose `run` takes arguments and may return an exit status."""
+COMMANDS = ("fit", "validate", "test", "predict", "describe", *OTHERS)
 
 
 def main() -> None:
@@ -91,31 +100,16 @@ def _run(arguments: Sequence[str]) -> None:
         print(HELP, end="")
     elif arguments[0] == "--version":
         print(f"wavspa {__version__}")
-    elif arguments[0] == "data":
-        from datamodules.commands import run as run_data
+    elif module := OTHERS.get(arguments[0]):
+        if status := import_module(module).run(arguments[1:]):
+            sys.exit(status)
+    elif arguments[0] not in COMMANDS:
+        from wavspa_lit.choices import nearest
 
-        sys.exit(run_data(arguments[1:]))
-    elif arguments[0] == "sweep":
-        from wavspa_lit.sweep import run as run_sweep
-
-        sys.exit(run_sweep(arguments[1:]))
-    elif arguments[0] == "report":
-        from wavspa_lit.reporting.report import run as run_report
-
-        run_report(arguments[1:])
-    elif arguments[0] == "export":
-        from wavspa_lit.export import run as run_export
-
-        run_export(arguments[1:])
-    elif arguments[0] == "list":
-        from wavspa_lit.reporting.listing import KINDS
-        from wavspa_lit.reporting.listing import run as run_list
-
-        for name in arguments[1:]:
-            _check("list", name, KINDS)
-        run_list(arguments[1:])
+        hint = nearest(arguments[0], COMMANDS)
+        sys.stderr.write(f"error: unknown command {arguments[0]!r}; {hint} Known: {', '.join(COMMANDS)}\n")
+        sys.exit(2)
     else:
-        _check("command", arguments[0], COMMANDS)
         _find_place_for_compiled_code()
         if sweep := os.environ.pop("WAVSPA_SWEEP", None):  # no process that this one starts is of the sweep
             _end_with(int(sweep))
@@ -161,17 +155,6 @@ def _find_place_for_compiled_code() -> None:
     sys.stderr.write(
         f"warning: TORCHINDUCTOR_CACHE_DIR {folder} cannot be written; compiled code lies in {place}, for this run\n"
     )
-
-
-def _check(what: str, name: str, known: Sequence[str]) -> None:
-    if name in known:
-        return
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    sys.stderr.write(f"error: unknown {what} {name!r}{hint} Known: {', '.join(known)}\n")
-    sys.exit(2)
 
 
 if __name__ == "__main__":

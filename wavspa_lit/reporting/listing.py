@@ -1,22 +1,23 @@
 """`wavspa list`: what can be chosen, and what has been trained."""
 
 import ast
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from wavspa_lit.choices import nearest
 from wavspa_lit.packaged import HERE, list_configs
 from wavspa_lit.reporting.runs import headline, read_results, run_of
-
-KINDS = ("data", "tasks", "models", "configs", "sweeps", "runs")
 
 
 def run(arguments: Sequence[str]) -> None:
     """Prints all lists, or those that are named."""
-    unknown = [name for name in arguments if name not in KINDS]
-    if unknown:
-        raise SystemExit(f"error: unknown list {unknown[0]!r}; known: {', '.join(KINDS)}")
-    for name in arguments or KINDS:
+    for name in arguments:
+        if name not in LISTS:
+            sys.stderr.write(f"error: unknown list {name!r}; {nearest(name, LISTS)} Known: {', '.join(LISTS)}\n")
+            sys.exit(2)
+    for name in arguments or LISTS:
         print(f"{name}:")
         for line in LISTS[name]():
             print(f"  {line}")

@@ -2,33 +2,32 @@
 
 import argparse
 import difflib
-import inspect
 import logging
 import re
 import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import is_dataclass
 from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
 import lightning.pytorch.callbacks
 import yaml
-from lightning import LightningDataModule, LightningModule, Trainer
+from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 from omegaconf.errors import OmegaConfBaseException
 
 import datamodules
 import wavspa_lit.callbacks
-import wavspa_lit.tasks
 from wavspa_lit.callbacks import EMA, StopEarly
 from wavspa_lit.choices import nearest as closest
 from wavspa_lit.files import unwritable
 from wavspa_lit.flags import page
 from wavspa_lit.packaged import find_config
 from wavspa_lit.renamed import renamed_everywhere
+from wavspa_lit.reporting.settings import arguments
+from wavspa_lit.tasks.loading import TASKS
 
 ADVERTS = re.compile(r"litlogger|litmodels|LitLogger|LitModels|lightning\.ai|`weights_only` was not set")
 # In a config, `${data.max_length}` means the argument of the chosen class.
@@ -190,8 +189,9 @@ def _unknown_class(option: str, name: str) -> str:
     if option == "trainer.callbacks":
         names = sorted({*wavspa_lit.callbacks.__all__, *lightning.pytorch.callbacks.__all__})
     else:
-        folder = datamodules if option == "data" else wavspa_lit.tasks
-        names = [name for name in folder.__all__ if not inspect.isabstract(getattr(folder, name))]
+        names = (
+            list(TASKS) if option == "model" else [each for each in datamodules.__all__ if each != "SequenceDataModule"]
+        )
     known = "" if option == "trainer.callbacks" else f" Known: {', '.join(names)}"
     return f"--{option} {name}: no such class{_did_you_mean(name, names)}{known}"
 
@@ -218,21 +218,9 @@ def _options() -> Iterator[str]:
     """The options of the trainer, of every task and of every data module."""
     yield from ("run", "resume", "init_from", "speed", "inputs", "output", "length", "other_data", "trust")
     yield from ("ckpt_path", "config", "print_config", "seed_everything")
-    yield from _parameters(Trainer, "trainer")
-    for name in ("best_checkpoint", "last_checkpoint"):
-        yield from _parameters(ModelCheckpoint, name)
-    for kind in (EMA, StopEarly):
-        yield from _parameters(kind, "trainer.callbacks")
-    for folder, group in ((wavspa_lit.tasks, "model"), (datamodules, "data")):
-        for kind in (getattr(folder, name) for name in folder.__all__):
-            if isinstance(kind, type) and issubclass(kind, (LightningModule, LightningDataModule)):
-                yield from _parameters(kind, group)
-
-
-def _parameters(kind: type, prefix: str) -> Iterator[str]:
-    """Parameters of a class and of its bases, and the fields of those that are dataclasses."""
-    for base in kind.__mro__:
-        for parameter in inspect.signature(base).parameters.values() if base is not object else ():
-            yield f"{prefix}.{parameter.name}"
-            if is_dataclass(parameter.annotation) and isinstance(parameter.annotation, type):
-                yield from _parameters(parameter.annotation, f"{prefix}.{parameter.name}")
+    kinds: list[tuple[type, str]] = [(Trainer, "trainer"), (EMA, "trainer.callbacks"), (StopEarly, "trainer.callbacks")]
+    kinds += [(ModelCheckpoint, name) for name in ("best_checkpoint", "last_checkpoint")]
+    kinds += [(kind, "model") for kind in TASKS.values()]
+    kinds += [(getattr(datamodules, name), "data") for name in datamodules.__all__]
+    for kind, group in kinds:
+        yield from (f"{group}.{name}" for name, _ in arguments(kind))

@@ -1,7 +1,6 @@
 """The page of `wavspa fit --help`: every flag of the model, those of the data and of the trainer that matter most."""
 
 import argparse
-import inspect
 import re
 import shutil
 import textwrap
@@ -12,9 +11,9 @@ from typing import Any, NamedTuple, get_args
 import jsonargparse
 
 import datamodules
-import wavspa_lit.tasks
 from datamodules.base import Facts
 from wavspa_lit.choices import names_of, settings_of
+from wavspa_lit.tasks.loading import TASKS
 
 OWN = {
     "--print_config": ("", "Print the whole config as YAML and exit."),
@@ -138,11 +137,9 @@ def _rare(names: list[str], command: str, width: int) -> str:
 
 def _model(width: int) -> Iterator[str]:
     """Groups of the flags of the tasks and of what they consist of."""
-    kinds = [vars(wavspa_lit.tasks)[name] for name in wavspa_lit.tasks.__all__]
-    kinds = [kind for kind in kinds if _is_task(kind)]
     found: dict[str, Flag] = {}
     readers: dict[str, list[str]] = {}
-    for kind in kinds:
+    for kind in TASKS.values():
         for flag in _of_class(kind, "model"):
             found.setdefault(flag.name, flag)
             readers.setdefault(flag.name, []).append(kind.__name__)
@@ -151,9 +148,9 @@ def _model(width: int) -> Iterator[str]:
         group, _, last = name.rpartition(".")
         if last in LINKED:
             continue
-        of = f"{', '.join(readers[name])}: " if len(readers[name]) < len(kinds) else ""
+        of = f"{', '.join(readers[name])}: " if len(readers[name]) < len(TASKS) else ""
         groups.setdefault(group, []).append(flag._replace(about=of + flag.about))
-    task = Flag("--model", "CLASS", f"The task: {', '.join(kind.__name__ for kind in kinds)}.", "")
+    task = Flag("--model", "CLASS", f"The task: {', '.join(TASKS)}.", "")
     titles = {
         "--model": "Task; its vocabulary, classes and lengths are those of the data",
         "--model.encoder": "Encoder",
@@ -177,20 +174,11 @@ def _data(command: str, width: int) -> Iterator[str]:
     yield _group("Data", [Flag("--data", "CLASS", "The data module, one of those below.", ""), *flags], width)
     lines = [f"Flags of one, all below --data; `wavspa {command} --data.help {kinds[0].__name__}` describes its own:"]
     for kind in kinds:
-        own = [name for name in _in_order(kind) if name not in common]
+        own = dict.fromkeys(flag.name.rpartition(".")[2] for flag in _of_class(kind, "data"))
+        names = ", ".join(name for name in own if name not in common)
         options: Any = {"initial_indent": "  ", "subsequent_indent": " " * 8}
-        lines += textwrap.wrap(f"{kind.__name__}: {', '.join(own) or 'none'}", width, **options)
+        lines += textwrap.wrap(f"{kind.__name__}: {names or 'none'}", width, **options)
     yield "\n".join(lines)
-
-
-def _is_task(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, wavspa_lit.tasks.Task) and not inspect.isabstract(kind)
-
-
-def _in_order(kind: type) -> list[str]:
-    """The names of the arguments of a class, its own first."""
-    names = [flag.name.rpartition(".")[2] for flag in _of_class(kind, "data")]
-    return list(dict.fromkeys(names))
 
 
 def _of_class(kind: type, key: str) -> list[Flag]:
@@ -224,7 +212,7 @@ def _takes(hint: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _of_command(flag: Flag, command: str) -> bool:

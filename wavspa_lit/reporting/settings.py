@@ -1,8 +1,8 @@
 """The settings of a run as one flat table."""
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import MISSING, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
 from typing import Any
 
@@ -25,24 +25,30 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, Value]:
     return flat
 
 
+def arguments(kind: type) -> Iterator[tuple[str, Any]]:
+    """Names and defaults of what a class and its bases take; after an argument that is a dataclass come its fields."""
+    for base in reversed(kind.__mro__[:-1]):
+        for argument in inspect.signature(base).parameters.values():
+            if argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+                yield from _with_fields(argument.name, argument.annotation, argument.default)
+
+
+def _with_fields(name: str, annotation: Any, default: Any) -> Iterator[tuple[str, Any]]:
+    yield name, default
+    if is_dataclass(annotation) and isinstance(annotation, type):
+        for field in fields(annotation):
+            value = field.default_factory if field.default is MISSING else field.default
+            yield from _with_fields(f"{name}.{field.name}", field.type, value)
+
+
 def defaults(class_path: str) -> dict[str, Value]:
     """The default settings of a class and of its bases, flat; arguments that are dataclasses give their fields'."""
     module, name = class_path.rsplit(".", 1)
     found: dict[str, Value] = {}
-    for kind in reversed(getattr(import_module(module), name).__mro__[:-1]):
-        for argument in inspect.signature(kind).parameters.values():
-            found |= _default(argument.name, argument.annotation, argument.default)
+    for argument, value in arguments(getattr(import_module(module), name)):
+        if value not in (inspect.Parameter.empty, MISSING) and not callable(value):
+            found |= flatten(value, argument)
     return found
-
-
-def _default(name: str, annotation: Any, value: Any) -> dict[str, Value]:
-    if is_dataclass(annotation) and isinstance(annotation, type):
-        found: dict[str, Value] = {}
-        for field in annotation.__dataclass_fields__.values():
-            default = field.default_factory if field.default is MISSING else field.default
-            found |= _default(f"{name}.{field.name}", field.type, default)
-        return found
-    return {} if value in (inspect.Parameter.empty, MISSING) or callable(value) else flatten(value, name)
 
 
 def changed(config: Mapping[str, Any]) -> dict[str, Value]:

@@ -1,6 +1,5 @@
-"""Compares runs: `python -m wavspa_lit.reporting.table RUN [RUN ...]` prints one line for each; see `wavspa report`."""
+"""Runs as a table: a row for each, or for each group of seeds."""
 
-import argparse
 import statistics
 import warnings
 from collections.abc import Mapping, Sequence
@@ -94,18 +93,3 @@ def render(table: Sequence[Mapping[str, str]], order: Sequence[str] = COLUMNS) -
     ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def main() -> None:
-    """Prints the table of the runs named on the command line."""
-    parser = argparse.ArgumentParser(description="Print a table of test results.")
-    parser.add_argument("runs", nargs="+", help="Run directories")
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    table = rows(parser.parse_args().runs)
-    if not table:
-        parser.error("none of the runs was tested")
-    print(render(table))
-
-
-if __name__ == "__main__":
-    main()

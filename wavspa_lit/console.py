@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
@@ -179,11 +179,6 @@ def _wrong_value(name: str, expected: str, value: str) -> str:
     return f"{name} {value!r}: expected {' or '.join(kinds)}" if kinds and "class_path" not in expected else ""
 
 
-def _did_you_mean(name: str, known: Iterable[str], end: str = ".") -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else end
-
-
 def _unknown_class(option: str, name: str) -> str:
     """Says which classes an option takes."""
     if option == "trainer.callbacks":
@@ -193,7 +188,7 @@ def _unknown_class(option: str, name: str) -> str:
             list(TASKS) if option == "model" else [each for each in datamodules.__all__ if each != "SequenceDataModule"]
         )
     known = "" if option == "trainer.callbacks" else f" Known: {', '.join(names)}"
-    return f"--{option} {name}: no such class{_did_you_mean(name, names)}{known}"
+    return f"--{option} {name}: {closest(name, names)}{known}"
 
 
 def nearest(message: str) -> str:

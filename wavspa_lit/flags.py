@@ -15,6 +15,8 @@ from datamodules.base import Facts
 from wavspa_lit.choices import names_of, settings_of
 from wavspa_lit.tasks.loading import TASKS
 
+ABOUT = """A config is a file, or a name of `wavspa list configs`. Later configs and flags win. In brackets are the
+defaults of the code; configs set many otherwise, and --print_config shows what holds."""
 OWN = {
     "--print_config": ("", "Print the whole config as YAML and exit."),
     "--seed_everything": ("N", "Seed of weights, dropout and whatever else is drawn; data have --data.seed."),
@@ -68,12 +70,11 @@ class Flag(NamedTuple):
     about: str
     default: str
 
-    def lines(self, width: int) -> list[str]:
-        """The line, broken below the width, with what follows indented."""
+    def lines(self) -> list[str]:
+        """The line, broken where the terminal ends, with what follows indented."""
         default = f" [{self.default}]" if self.default else ""
         text = f"{self.name} {self.takes}".rstrip() + "  " + " ".join(f"{self.about}{default}".split())
-        options: Any = {"initial_indent": "  ", "subsequent_indent": " " * 8}
-        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False, **options)
+        return _wrapped(text)
 
 
 class HelpAll(argparse.Action):
@@ -89,15 +90,13 @@ class HelpAll(argparse.Action):
         parser.exit()
 
 
-def page(parser: Any, command: str, width: int | None = None) -> str:
+def page(parser: Any, command: str) -> str:
     """What `wavspa COMMAND --help` prints.
 
     Args:
         parser: The parser of the command, which has all flags but those of the model and the data.
         command: Its name.
-        width: Characters of a line. If None, those of the terminal, between 80 and 120.
     """
-    width = width or min(max(shutil.get_terminal_size((100, 24)).columns, 80), 120)
     flags = {flag.name.rpartition(" ")[2]: flag for flag in _flags(parser)}
     for name, (takes, about) in OWN.items():
         flags[name] = flags[name]._replace(takes=takes, about=about)
@@ -107,35 +106,30 @@ def page(parser: Any, command: str, width: int | None = None) -> str:
     rare = [name for name in flags if "." in name and name not in OWN and not name.endswith(".help")]
     parts = [
         f"usage: wavspa {command} -c CONFIG [-c OVERLAY ...] [--flag value ...]",
-        _fill(
-            "A config is a file, or a name of `wavspa list configs`. Later configs and flags win. In brackets are the "
-            "defaults of the code; configs set many otherwise, and --print_config shows what holds.",
-            width,
-        ),
-        _group("Run", run, width),
-        *_model(width),
-        *_data(command, width),
-        _group("Trainer", [flags[name] for name in OWN if "." in name], width),
-        _rare(rare, command, width),
+        "\n".join(_wrapped(ABOUT, "", "")),
+        _group("Run", run),
+        *_model(),
+        *_data(command),
+        _group("Trainer", [flags[name] for name in OWN if "." in name]),
+        _rare(rare, command),
         parser.epilog or "",
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
-def _rare(names: list[str], command: str, width: int) -> str:
+def _rare(names: list[str], command: str) -> str:
     """The names of flags, by group, and how to see more of them."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for group in dict.fromkeys(name.partition(".")[0] for name in names):
         ends = tuple(name.partition(".")[2] for name in names if name.startswith(f"{group}."))
         groups.setdefault(ends, []).append(group)
     lines = [f"Rarely used; `wavspa {command} --help_all` describes them:"]
-    options: Any = {"initial_indent": "  ", "subsequent_indent": " " * 8}
     for ends, front in groups.items():
-        lines += textwrap.wrap(f"{' and '.join(f'{group}.*' for group in front)}: {', '.join(ends)}", width, **options)
+        lines += _wrapped(f"{' and '.join(f'{group}.*' for group in front)}: {', '.join(ends)}")
     return "\n".join(lines)
 
 
-def _model(width: int) -> Iterator[str]:
+def _model() -> Iterator[str]:
     """Groups of the flags of the tasks and of what they consist of."""
     found: dict[str, Flag] = {}
     readers: dict[str, list[str]] = {}
@@ -160,24 +154,23 @@ def _model(width: int) -> Iterator[str]:
     }
     groups["--model"].insert(0, task)
     for group, title in titles.items():
-        yield _group(title, groups.pop(group), width)
+        yield _group(title, groups.pop(group))
     for group, flags in groups.items():
-        yield _group(group.removeprefix("--"), flags, width)
+        yield _group(group.removeprefix("--"), flags)
 
 
-def _data(command: str, width: int) -> Iterator[str]:
+def _data(command: str) -> Iterator[str]:
     """The flags that all data modules have, and the names of those that some have."""
     base = datamodules.SequenceDataModule
     kinds = [getattr(datamodules, name) for name in datamodules.__all__ if name != base.__name__]
     common = settings_of(base)
     flags = _of_class(base, "data")
-    yield _group("Data", [Flag("--data", "CLASS", "The data module, one of those below.", ""), *flags], width)
+    yield _group("Data", [Flag("--data", "CLASS", "The data module, one of those below.", ""), *flags])
     lines = [f"Flags of one, all below --data; `wavspa {command} --data.help {kinds[0].__name__}` describes its own:"]
     for kind in kinds:
         own = dict.fromkeys(flag.name.rpartition(".")[2] for flag in _of_class(kind, "data"))
         names = ", ".join(name for name in own if name not in common)
-        options: Any = {"initial_indent": "  ", "subsequent_indent": " " * 8}
-        lines += textwrap.wrap(f"{kind.__name__}: {names or 'none'}", width, **options)
+        lines += _wrapped(f"{kind.__name__}: {names or 'none'}")
     yield "\n".join(lines)
 
 
@@ -221,9 +214,12 @@ def _of_command(flag: Flag, command: str) -> bool:
     return not match or match[1] == command
 
 
-def _group(title: str, flags: Iterable[Flag], width: int) -> str:
-    return "\n".join([f"{title}:", *(line for flag in flags for line in flag.lines(width))])
+def _group(title: str, flags: Iterable[Flag]) -> str:
+    return "\n".join([f"{title}:", *(line for flag in flags for line in flag.lines())])
 
 
-def _fill(text: str, width: int) -> str:
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, first: str = "  ", others: str = " " * 8) -> list[str]:
+    """Lines as long as the terminal's, between 80 and 120 characters, that begin with `first` and `others`."""
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, 80), 120)
+    wrapper = textwrap.TextWrapper(width, first, others, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(text)

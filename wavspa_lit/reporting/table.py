@@ -77,15 +77,15 @@ def summary(groups: Mapping[str, Sequence[Run]]) -> list[dict[str, str]]:
     return table
 
 
-def columns_of(table: Sequence[Mapping[str, str]], order: Sequence[str] = COLUMNS) -> list[str]:
-    """The columns that at least one row has, in order, and those that the order does not know after them."""
+def columns_of(table: Sequence[Mapping[str, str]]) -> list[str]:
+    """The columns that at least one row has, in the order of `COLUMNS`, and those that it does not know after them."""
     known = dict.fromkeys(name for row in table for name in row)
-    return [name for name in order if name in known] + [name for name in known if name not in order]
+    return [name for name in COLUMNS if name in known] + [name for name in known if name not in COLUMNS]
 
 
-def render(table: Sequence[Mapping[str, str]], order: Sequence[str] = COLUMNS) -> str:
+def render(table: Sequence[Mapping[str, str]]) -> str:
     """The rows as a Markdown table, with the columns that at least one of them has."""
-    columns = columns_of(table, order)
+    columns = columns_of(table)
     cells = [columns, *([row.get(column, "") for column in columns] for row in table)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines = [

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -79,6 +80,21 @@ def start_compiler() -> None:
         start_compiler_processes()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@cache
+def compiled_for(function: FunctionType, *constants: Any, **options: Any) -> Callable[..., Any]:
+    """A function, compiled on its own for each combination of what its code has to take for constant.
+
+    The compiler gives up on a function that it has to compile often, so each combination gets a function of its own.
+
+    Args:
+        function: The function.
+        *constants: What the code is specialised for; only their values matter, as the key of the cache.
+        **options: For `torch.compile`.
+    """
+    start_compiler()
+    return torch.compile(FunctionType(function.__code__.replace(), function.__globals__), **options)
 
 
 def sources_of_kernels() -> str:

@@ -1,9 +1,6 @@
 """Longformer (Beltagy et al., arXiv 2004.05150). Time and memory O(length · window)."""
 
-from collections.abc import Callable
-from functools import cache
 from importlib.util import find_spec
-from types import FunctionType
 from typing import Any
 
 import torch
@@ -12,7 +9,7 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import pad
 
 from wavspa_lit.attention.base import WeightedAttention, fused_attention, seeing, valid_entries
-from wavspa_lit.speed import start_compiler
+from wavspa_lit.speed import compiled_for
 
 BLOCK = 128
 """Entries of the blocks of queries and keys that FlexAttention computes or leaves out; the kernels' own default."""
@@ -60,7 +57,12 @@ class LongformerAttention(WeightedAttention):
         if not (self.flex and there and fits and (compiling or not _watched())):
             return _chunked(q, k, v, mask, self.reach, self.global_tokens, dropout)
         ends = None if mask is None else mask.sum(-1, dtype=torch.int32)
-        flex = _flex if compiling else _compiled(q.dtype, heads, width, ends is None, torch.is_grad_enabled())
+        flex = _flex
+        if not compiling:
+            # Without compilation it would hold all scores in memory. Lengths, batches and bands are variables of the
+            # compiled code. `fullgraph` makes it an error if the compiler gives up.
+            constant = (q.dtype, heads, width, ends is None, torch.is_grad_enabled())
+            flex = compiled_for(_flex, *constant, dynamic=True, fullgraph=True)
         return flex(q, k, v, ends, self.reach, self.global_tokens)
 
 
@@ -108,21 +110,6 @@ def _flex(q: Tensor, k: Tensor, v: Tensor, ends: Tensor | None, reach: int, coun
         seq_lengths=(length, length),
     )
     return flex_attention(q, k, v, block_mask=mask)
-
-
-@cache
-def _compiled(*constants: Any) -> Callable[..., Tensor]:
-    """`_flex`, compiled, because without compilation it would hold all scores in memory.
-
-    The compiler gives up on a function that it has to compile often. Therefore lengths, batches and bands are variables
-    of the compiled code, and every combination of what has to be constant has a compiled function of its own.
-    `fullgraph` makes it an error if the compiler gives up nevertheless.
-
-    Args:
-        *constants: What the code is specialised for; only their values matter, as the key of the cache.
-    """
-    start_compiler()
-    return torch.compile(FunctionType(_flex.__code__.replace(), _flex.__globals__), dynamic=True, fullgraph=True)
 
 
 def _chunked(

@@ -7,14 +7,13 @@ own, which takes some seconds once; then a disk cache keeps the code.
 import warnings
 from collections.abc import Callable, Iterable
 from functools import cache, reduce
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from wavspa_lit.speed import start_compiler
+from wavspa_lit.speed import compiled_for, start_compiler
 
 
 @cache
@@ -91,16 +90,7 @@ def _run(loop: Callable[..., Any], filters: tuple[int, ...], x: Tensor, *others:
                     torch._dynamo.maybe_mark_dynamic(argument, axis)
         ready.append(argument)
     with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-        return _compiled(loop, tuple(filters), x.dtype, x.device.type)(*ready)
-
-
-@cache
-def _compiled(loop: FunctionType, shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Callable[..., Any]:
-    """The loop, compiled for filters of one shape.
-
-    Each shape gets a function of its own, because the compiler gives up on a function that it has to compile often.
-    """
-    return torch.compile(FunctionType(loop.__code__.replace(), loop.__globals__))
+        return compiled_for(loop, tuple(filters), x.dtype, x.device.type)(*ready)
 
 
 def _total(terms: Iterable[Tensor]) -> Tensor:

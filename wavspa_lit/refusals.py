@@ -9,6 +9,8 @@ from wavspa_lit.reporting.runs import config_of, run_of
 from wavspa_lit.speed import against_graphs
 from wavspa_lit.tasks.transfer import CheckpointError, read_checkpoint
 
+SMALLEST_HALF = 2.0**-24
+"""The smallest positive float16; what is at most half of it rounds to zero."""
 Refusal = Callable[[str, Any], str | None]
 """From the command and its config, as parsed, to a line that names the argument, its value and the remedy."""
 
@@ -72,6 +74,17 @@ def graphs_ruled_out(command: str, config: Any) -> str | None:
     return f"--speed graphs {clash}" if clash else None
 
 
+def null_eps(command: str, config: Any) -> str | None:
+    """Adam's division by zero, where weights are float16 and its smallest divisor rounds to nothing."""
+    eps = config.model.init_args.get("optimizer", {}).get("eps") if config.model else None
+    if command != "fit" or config.trainer.precision != "16-true" or eps is None or eps > SMALLEST_HALF / 2:
+        return None
+    return (
+        f"--trainer.precision 16-true: model.optimizer.eps {eps:g} is 0 in float16, so that the first step "
+        "divides by zero: give --model.optimizer.eps 1e-4, or --trainer.precision bf16-true or 16-mixed"
+    )
+
+
 def nothing_to_take(command: str, config: Any) -> str | None:
     """Weights from a file that is not there."""
     wanted = config.init_from if command == "fit" and not config.get("ckpt_path") else None
@@ -106,7 +119,14 @@ def run_of_another(command: str, config: Any) -> str | None:
     return f"--run {config.run} holds a run already; choose another, or go on with --resume"
 
 
-OF_OPTIONS: tuple[Refusal, ...] = (misplaced, run_is_a_file, no_length, no_interval, graphs_ruled_out)
+OF_OPTIONS: tuple[Refusal, ...] = (
+    misplaced,
+    run_is_a_file,
+    no_length,
+    no_interval,
+    graphs_ruled_out,
+    null_eps,
+)
 """Asked first: options by themselves."""
 OF_FILES: tuple[Refusal, ...] = (nothing_to_take, random_weights)
 """Asked when the checkpoint of `--resume` is known."""

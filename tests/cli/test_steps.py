@@ -68,5 +68,9 @@ def test_every_precision_trains(lego, precision):
     assert lego(*flags).trainer.global_step == 3
 
 
+def test_half_precision_that_would_divide_by_zero_is_refused(lego, refused):
+    assert "eps 1e-08 is 0 in float16" in refused("fit", "-c", "configs/lego.yaml", "--trainer.precision", "16-true")
+
+
 def test_logging_may_be_switched_off(lego):
     assert lego("--trainer.log_every_n_steps", "0", "--trainer.max_steps", "3").trainer.global_step == 3

@@ -34,6 +34,11 @@ class Bar(TQDMProgressBar):
         bar.initial = bar.n = done
         bar.total = total if math.isfinite(total) else None
 
+    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Begins with no batch."""
+        self.train_progress_bar.initial = 0  # otherwise the bar shows a negative pace for a moment
+        super().on_train_epoch_start(trainer)
+
 
 class Lines(ProgressBar):
     """One line whenever values are logged, and one for each validation: for logs of clusters, files and pipes.

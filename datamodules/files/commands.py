@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy
 
 from datamodules.errors import DataError
-from datamodules.files.module import Files
+from datamodules.files.data import FilesData
 from datamodules.files.reading import about_of
 from datamodules.files.schema import UNKNOWN
 from datamodules.files.splitting import SPLITS
@@ -17,7 +17,7 @@ SAMPLE = 2000
 """Examples that are read to see how many of their tokens are unknown."""
 
 
-def info(data: Files, *, dim: int = 64, layers: int = 2, mlp_dim: int = 128) -> int:
+def info(data: FilesData, *, dim: int = 64, layers: int = 2, mlp_dim: int = 128) -> int:
     """Prints what the files hold, and an estimate of the memory that training takes.
 
     Args:
@@ -46,7 +46,7 @@ def info(data: Files, *, dim: int = 64, layers: int = 2, mlp_dim: int = 128) -> 
     return 0
 
 
-def verify(data: Files) -> int:
+def verify(data: FilesData) -> int:
     """Builds every batch of every split; prints a line for each."""
     for split in SPLITS:
         dataset, valid = data.dataset(split), 0
@@ -73,7 +73,7 @@ def histogram(lengths: numpy.ndarray) -> list[str]:
     return lines
 
 
-def estimate(data: Files, dim: int, layers: int, mlp_dim: int) -> str:
+def estimate(data: FilesData, dim: int, layers: int, mlp_dim: int) -> str:
     """The memory of a training step in words, with its formula.
 
     12 dim + 3 mlp_dim numbers are kept for the backward pass at each position of a block in the wavelet space; that is
@@ -93,12 +93,12 @@ def estimate(data: Files, dim: int, layers: int, mlp_dim: int) -> str:
     )
 
 
-def _lengths(data: Files, split: str) -> numpy.ndarray:
+def _lengths(data: FilesData, split: str) -> numpy.ndarray:
     """Lengths before they are cut off."""
     return data.whole(split).full_lengths()[data.store.chosen(split)]  # type: ignore[arg-type]
 
 
-def _inputs(data: Files) -> Iterator[str]:
+def _inputs(data: FilesData) -> Iterator[str]:
     schema = data.schema
     if schema.encoding == "numbers":
         missing = about_of(data.store.packed_of("train"))["missing"]
@@ -125,7 +125,7 @@ def _inputs(data: Files) -> Iterator[str]:
         yield f"  {unknown / valid:.2%} of the {split} tokens are unknown (of {len(chosen)} examples)"
 
 
-def _labels(data: Files) -> Iterator[str]:
+def _labels(data: FilesData) -> Iterator[str]:
     schema = data.schema
     if not data.settings.label:
         yield "no labels"
@@ -146,7 +146,7 @@ def _labels(data: Files) -> Iterator[str]:
         yield f"  and {len(schema.classes) - SHOWN} more"
 
 
-def _cut(data: Files) -> str:
+def _cut(data: FilesData) -> str:
     limit, lines = data.max_length, []
     for split in SPLITS:
         lengths = _lengths(data, split)

@@ -25,8 +25,8 @@ def by_matrices() -> Iterator[None]:
 
 
 def wanted() -> bool:
-    """Whether `by_matrices` holds."""
-    return _wanted.get()
+    """Whether `by_matrices` holds; never for `torch.compile`, which would break its code in two to ask."""
+    return not torch.compiler.is_dynamo_compiling() and _wanted.get()
 
 
 def waves(rows: int, columns: int, mask: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:

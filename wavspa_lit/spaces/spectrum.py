@@ -4,8 +4,11 @@ A row that is padded with zeros and transformed at the padded length would be sa
 float32 or float64, under autocast, too.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.library import custom_op
 
 
 def frequency_mask(mask: Tensor) -> Tensor:
@@ -68,8 +71,8 @@ def frequency_weights(count: int, length: int, mask: Tensor | None, like: Tensor
 def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) -> Tensor:
     """`sum_t x[t] exp(-2πi k t / n) / √n` for k = 0 ... count - 1, n being the row's own length.
 
-    Bluestein's algorithm: `2 k t = k² + t² - (k - t)²` turns the sum into a convolution with the chirp
-    `exp(πi t² / n)`, which ordinary FFTs of one size compute for all rows. Time O(length · log length).
+    It is one operator for `torch.compile`, because the compiler makes no code for complex numbers, and would work on
+    the size of the FFTs anew for each length.
 
     Args:
         x: (batch, length, channels), real or complex, zero after each row's end.
@@ -80,6 +83,15 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
     Returns:
         Complex (batch, count, channels). Outputs beyond the row's own length are finite and meaningless.
     """
+    return (_bluestein if torch.compiler.is_exporting() else _row_dft)(x, lengths, count, inverse)
+
+
+def _bluestein(x: Tensor, lengths: Tensor, count: int, inverse: bool) -> Tensor:
+    """Bluestein's algorithm, O(length · log length).
+
+    `2 k t = k² + t² - (k - t)²` turns the sum into a convolution with the chirp `exp(πi t² / n)`, which ordinary FFTs of
+    one size compute for all rows.
+    """
     terms = x.shape[1]
     n = lengths.clamp(min=1)[:, None]
     lag = torch.arange(1 - terms, count, device=x.device)
@@ -89,11 +101,30 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
     angle = phase * torch.pi / length
     chirp = torch.polar(torch.ones_like(angle), angle if inverse else -angle)[..., None]
     before, size = terms - 1, 1 << (terms + count - 2).bit_length()
-    spectrum = torch.fft.fft(_lengthened(x * chirp[:, :terms].flip(1), size), dim=1)
-    convolved = torch.fft.ifft(spectrum * torch.fft.fft(_lengthened(chirp.conj(), size), dim=1), dim=1)
-    return convolved[:, before : before + count] * chirp[:, before:] / length[..., None].sqrt()
+    spectrum = torch.fft.fft(x * chirp[:, :terms].flip(1), size, dim=1)
+    convolved = torch.fft.ifft(spectrum * torch.fft.fft(chirp.conj(), size, dim=1), dim=1)
+    outputs = convolved[:, before : before + count] * chirp[:, before:] / length[..., None].sqrt()
+    return outputs.contiguous()  # FFTs may leave another layout, which compiled code does not expect
 
 
-def _lengthened(x: Tensor, size: int) -> Tensor:
-    """Zeros appended to this length. The FFT does it too, but compiled code does not expect its gradient's strides."""
-    return torch.cat([x, x.new_zeros(x.shape[0], size - x.shape[1], x.shape[2])], 1)
+_row_dft = custom_op("wavspa_lit::row_dft", _bluestein, mutates_args=())
+
+
+@_row_dft.register_fake
+def _(x: Tensor, lengths: Tensor, count: int, inverse: bool) -> Tensor:
+    return x.new_empty(x.shape[0], count, x.shape[2], dtype=x.dtype.to_complex())
+
+
+def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, int, bool], output: Tensor) -> None:
+    x, lengths, _, ctx.inverse = inputs
+    ctx.terms, ctx.real = x.shape[1], not x.is_complex()
+    ctx.save_for_backward(lengths)
+
+
+def _adjoint(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    (lengths,) = ctx.saved_tensors
+    back = _row_dft(gradient, lengths, ctx.terms, not ctx.inverse)
+    return back.real if ctx.real else back, None, None, None
+
+
+_row_dft.register_autograd(_adjoint, setup_context=_keep)

@@ -89,8 +89,8 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
 def _bluestein(x: Tensor, lengths: Tensor, count: int, inverse: bool) -> Tensor:
     """Bluestein's algorithm, O(length · log length).
 
-    `2 k t = k² + t² - (k - t)²` turns the sum into a convolution with the chirp `exp(πi t² / n)`, which ordinary FFTs of
-    one size compute for all rows.
+    `2 k t = k² + t² - (k - t)²` turns the sum into a convolution with the chirp `exp(πi t² / n)`, which ordinary FFTs
+    of one size compute for all rows.
     """
     terms = x.shape[1]
     n = lengths.clamp(min=1)[:, None]

@@ -174,3 +174,9 @@ def test_mistakes_end_in_a_line(tmp_path, capsys, configs):
             run(arguments)
         error = capsys.readouterr().err
         assert stop.value.code == 2 and message in error and error.count("\n") == 1
+
+
+def test_a_batch_is_a_number_or_dynamic(capsys):
+    with pytest.raises(SystemExit):
+        run(["--ckpt_path", "r", "--output", "m.pt2", "--batch", "many"])
+    assert "argument --batch: 'many' is no number of examples; give one, or dynamic" in capsys.readouterr().err

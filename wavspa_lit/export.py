@@ -221,6 +221,8 @@ def quiet() -> Iterator[None]:
 
 
 def _batch(text: str) -> int | str:
+    if text != "dynamic" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of examples; give one, or dynamic")
     return text if text == "dynamic" else int(text)
 
 

@@ -81,9 +81,8 @@ def test_images_that_cannot_be_written_are_drawn_again(said):
     command = ["data", "write", "pathfinder", "--root", "d", "--num_images", "10", "--difficulty", "easy"]
     line = said(100, *command)
     assert line.startswith("error: cannot write below d/pathfinder32/curv_baseline (") and "--root" in line
-    with pytest.raises(SystemExit) as stop:
-        entry.main()
-    assert stop.value.code == 0 and len(list(Path("d").rglob("*.png"))) == 10
+    entry.main()
+    assert len(list(Path("d").rglob("*.png"))) == 10
 
 
 @pytest.mark.parametrize("arguments", [["fit"], ["fit", "--run", "shut/r"]])

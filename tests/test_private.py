@@ -40,12 +40,13 @@ def test_private_methods_are_there(owner, name):
     [
         (torch._C, "_are_functorch_transforms_active", "wavelets/backends/choose.py, attention/longformer.py"),
         (torch._C, "_len_torch_dispatch_stack", "attention/longformer.py"),
-        (torch._dynamo, "maybe_mark_dynamic", "wavelets/backends/compiled.py"),
+        (torch._dynamo, "maybe_mark_dynamic", "wavelets/backends/compiled.py, speed.py"),
         (torch._subclasses.fake_tensor, "FakeTensor", "wavelets/backends/choose.py"),
         (torch._subclasses.fake_tensor, "FakeTensorMode", "nn/cost.py, reporting/describe.py"),
         (torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", "nn/cost.py"),
         (torch._dynamo.config, "recompile_limit", "speed.py"),
         (torch._dynamo.config, "optimize_ddp", "speed.py"),
+        (torch.nn.Module, "_compiled_call_impl", "speed.py"),
         (torch._inductor.config.triton, "mix_order_reduction", "speed.py"),
     ],
 )

@@ -112,7 +112,8 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     """Compiles every block on its own, when it is first called: one block's code serves all.
 
     Compiling the whole encoder would take the number of blocks times as long. The code serves all lengths, because
-    compiling it for each would take many times as long, too.
+    compiling it for each would take many times as long, too. It is for one number of examples in training, where all
+    batches have as many.
 
     Args:
         blocks: Modules of one class and with the same settings; the names of their parameters stay.
@@ -127,7 +128,24 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     # overlap its all-reduce gains nothing.
     set_option(torch._dynamo.config, "optimize_ddp", False)
     for block in blocks:
-        block.compile(**{"dynamic": True, **options})
+        block.compile(**{"dynamic": False, **options})  # False: only the sizes that are marked are variables
+        block._compiled_call_impl = _of_any_length(block._compiled_call_impl)  # what a module calls once it is compiled
+
+
+def _of_any_length(compiled: Any) -> Callable[..., Tensor]:
+    """A compiled block that tells the compiler which sizes vary: the length, and in evaluations the number of examples.
+
+    Code in which every size is a variable takes twice as long to make.
+    """
+
+    def call(x: Tensor, *arguments: Tensor | None) -> Tensor:
+        for tensor in (x, *arguments):
+            for axis, size in enumerate(() if tensor is None else tensor.shape):
+                if size == x.shape[1] or (axis == 0 and not torch.is_grad_enabled()):
+                    torch._dynamo.maybe_mark_dynamic(tensor, axis)
+        return compiled(x, *arguments)
+
+    return call
 
 
 class GraphedStates:

@@ -1,4 +1,4 @@
-"""Blocks of every space become one graph, which serves all lengths."""
+"""Blocks of every space become one graph for all lengths, and one more for evaluations of any size."""
 
 import pytest
 import torch
@@ -23,3 +23,7 @@ def test_a_block_is_compiled_once_for_all_lengths(space):
         mask = torch.arange(length) < torch.tensor([length, length // 2])[:, None]
         encoder.states(tokens, mask)
     assert len(graphs) == 1
+    with torch.no_grad():
+        for examples in (2, 5, 3):
+            encoder.states(torch.randint(10, (examples, 50)), torch.ones(examples, 50, dtype=torch.bool))
+    assert len(graphs) == 2

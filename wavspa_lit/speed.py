@@ -112,8 +112,8 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     """Compiles every block on its own, when it is first called: one block's code serves all.
 
     Compiling the whole encoder would take the number of blocks times as long. The code serves all lengths, because
-    compiling it for each would take many times as long, too. It is for one number of examples in training, where all
-    batches have as many.
+    compiling it for each would take many times as long, too. In
+    training it is for one number of examples, because all batches have as many.
 
     Args:
         blocks: Modules of one class and with the same settings; the names of their parameters stay.
@@ -135,15 +135,17 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
 def _of_any_length(compiled: Any) -> Callable[..., Tensor]:
     """A compiled block that tells the compiler which sizes vary: the length, and in evaluations the number of examples.
 
-    Code in which every size is a variable takes twice as long to make.
+    Other sizes are constants of the code, because it takes longer to make the more variables it has.
+
+    Args:
+        compiled: Takes x (batch, length, channels), and what else a block takes, (batch, length) or None.
     """
 
-    def call(x: Tensor, *arguments: Tensor | None) -> Tensor:
-        for tensor in (x, *arguments):
-            for axis, size in enumerate(() if tensor is None else tensor.shape):
-                if size == x.shape[1] or (axis == 0 and not torch.is_grad_enabled()):
-                    torch._dynamo.maybe_mark_dynamic(tensor, axis)
-        return compiled(x, *arguments)
+    def call(*arguments: Tensor | None) -> Tensor:
+        for tensor in arguments:
+            for axis in () if tensor is None else (1,) if torch.is_grad_enabled() else (0, 1):
+                torch._dynamo.maybe_mark_dynamic(tensor, axis)
+        return compiled(*arguments)
 
     return call
 

@@ -18,7 +18,7 @@ def test_a_block_is_compiled_once_for_all_lengths(space):
     attention = {"kind": "none"} if space == "fnet" else {"heads": 2}
     encoder = Encoder(EncoderConfig(dim=8, layers=2, mlp_dim=8, space=space, attention=attention), 10)
     compile_blocks(encoder.blocks, backend=counter)
-    for length in (40, 37, 64, 130):
+    for length in (8, 40, 37, 130):  # 8 as there are channels, which stay what they are
         tokens = torch.randint(10, (2, length))
         mask = torch.arange(length) < torch.tensor([length, length // 2])[:, None]
         encoder.states(tokens, mask)

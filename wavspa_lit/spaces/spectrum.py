@@ -71,8 +71,8 @@ def frequency_weights(count: int, length: int, mask: Tensor | None, like: Tensor
 def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) -> Tensor:
     """`sum_t x[t] exp(-2πi k t / n) / √n` for k = 0 ... count - 1, n being the row's own length.
 
-    It is one operator for `torch.compile`, because the compiler makes no code for complex numbers, and would work on
-    the size of the FFTs anew for each length.
+    `torch.compile` takes it as one operator, because the size of its FFTs would make the compiler work anew for each
+    length.
 
     Args:
         x: (batch, length, channels), real or complex, zero after each row's end.
@@ -122,6 +122,7 @@ def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, int, bool], output: Tensor) ->
 
 
 def _adjoint(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    """The gradient of x: the matrix of the sum is symmetric in k and t, so that its adjoint takes the other sign."""
     (lengths,) = ctx.saved_tensors
     back = _row_dft(gradient, lengths, ctx.terms, not ctx.inverse)
     return back.real if ctx.real else back, None, None, None

@@ -27,6 +27,14 @@ def clear_caches_of_sharded_tensors() -> None:
             each.cache_clear()
 
 
+def exporting() -> bool:
+    """Whether `torch.export` runs the code. Code that `torch.compile` traces is told so by PyTorch 2.11, wrongly.
+
+    https://github.com/pytorch/pytorch/blob/v2.11.0/torch/_dynamo/variables/torch.py#L224
+    """
+    return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
+
+
 def start_compiler_processes() -> None:
     """Starts the processes in which Inductor compiles; it would start them itself at the first compilation.
 

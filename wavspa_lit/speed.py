@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -108,7 +108,7 @@ def sources_of_kernels() -> str:
     return hashlib.sha256(code).hexdigest()[:16]
 
 
-def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
+def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **options: Any) -> None:
     """Compiles every block on its own, when it is first called: one block's code serves all.
 
     Compiling the whole encoder would take the number of blocks times as long. The code serves all lengths, because
@@ -117,6 +117,8 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
 
     Args:
         blocks: Modules of one class and with the same settings; the names of their parameters stay.
+        parts: Compile what `Block.parts` lists instead. It takes a fraction of the time, because a block has the same
+            attention once for each band. Python has more to launch, unless a CUDA graph launches it.
         **options: For `torch.compile`.
     """
     start_compiler()
@@ -128,26 +130,39 @@ def compile_blocks(blocks: Iterable[nn.Module], **options: Any) -> None:
     # overlap its all-reduce gains nothing.
     set_option(torch._dynamo.config, "optimize_ddp", False)
     for block in blocks:
-        block.compile(**{"dynamic": False, **options})  # False: only the sizes that are marked are variables
-        block._compiled_call_impl = _of_any_length(block._compiled_call_impl)  # what a module calls once it is compiled
+        listed = getattr(block, "parts", None) if parts else None
+        for module, name in listed() if listed else [(block, "forward")]:
+            setattr(module, name, CompiledMethod(module, name, **options))
 
 
-def _of_any_length(compiled: Any) -> Callable[..., Tensor]:
-    """A compiled block that tells the compiler which sizes vary: the length, and in evaluations the number of examples.
+class CompiledMethod:
+    """A method of a module, compiled, which tells the compiler which sizes vary.
 
-    Other sizes are constants of the code, because it takes longer to make the more variables it has.
+    These are lengths, and in evaluations the number of examples. Other sizes are constants of the code, because it
+    takes longer to make the more variables it has. A copy of the module has the method as it was, because compiled code
+    would go on with the parameters of the original.
 
     Args:
-        compiled: Takes x (batch, length, channels), and what else a block takes, (batch, length) or None.
+        module: Whose method it is.
+        name: The method. It takes tensors (batch, length, channels), (batch, length) or (batch,), or None.
+        **options: For `torch.compile`.
     """
 
-    def call(*arguments: Tensor | None) -> Tensor:
-        for tensor in arguments:
-            for axis in () if tensor is None else (1,) if torch.is_grad_enabled() else (0, 1):
-                torch._dynamo.maybe_mark_dynamic(tensor, axis)
-        return compiled(*arguments)
+    def __init__(self, module: nn.Module, name: str, **options: Any) -> None:
+        self.plain = getattr(module, name)
+        self.compiled = torch.compile(self.plain, **{"dynamic": False, **options})  # False: only what is marked varies
 
-    return call
+    def __call__(self, *arguments: Tensor | None) -> Any:
+        """See the method."""
+        axes = (1,) if torch.is_grad_enabled() else (0, 1)
+        for tensor in arguments:
+            if tensor is not None:
+                torch._dynamo.maybe_mark_dynamic(tensor, [axis for axis in axes if axis < tensor.dim()])
+        return self.compiled(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What `copy.deepcopy` and pickle make of it."""
+        return MethodType, (self.plain.__func__, self.plain.__self__)
 
 
 class GraphedStates:

@@ -18,7 +18,7 @@ def trained(graphs, encodings, **settings):
     torch._dynamo.reset()
     config = EncoderConfig(dim=32, layers=3, mlp_dim=64, dropout=0.1, **settings)
     encoder = Encoder(config, vocab_size=11, max_length=96).cuda()
-    compile_blocks(encoder.blocks)
+    compile_blocks(encoder.blocks, parts=True)
     if graphs:
         GraphedStates(encoder)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-2)

@@ -98,19 +98,20 @@ def test_encoders_compile_with_inductor(space, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["fourier", "wavelet"])
-def test_compiled_blocks_train_on_batches_of_any_length(space):
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("space,parts", [("fourier", False), ("wavelet", False), ("wavelet", True)])
+def test_compiled_blocks_train_on_batches_of_any_length(space, parts, masked):
     config = EncoderConfig(dim=16, layers=1, mlp_dim=16, dropout=0.0, space=space)
     losses = []
     for compiled in (True, False):
         torch.manual_seed(0)
         encoder = Encoder(config, vocab_size=11, max_length=200)
         if compiled:
-            compile_blocks(encoder.blocks)
+            compile_blocks(encoder.blocks, parts=parts)
         for length in (96, 200):
             tokens, ends = torch.randint(1, 11, (3, length)), torch.tensor([[length], [length // 2], [length - 3]])
             encoder.zero_grad()
-            states, _ = encoder(tokens, torch.arange(length) < ends)
+            states, _ = encoder(tokens, torch.arange(length) < ends if masked else None)
             loss = states.square().mul(torch.linspace(0, 1, 16)).mean()
             loss.backward()
             losses.append(torch.stack([loss.detach(), *(p.grad.norm() for p in encoder.blocks.parameters())]))

@@ -1,29 +1,63 @@
-"""Blocks of every space become one graph for all lengths, and one more for evaluations of any size."""
+"""Blocks become one graph for all lengths, and one more for evaluations of any size; parts of blocks likewise."""
+
+import copy
 
 import pytest
 import torch
 
 from wavspa_lit import Encoder, EncoderConfig
 from wavspa_lit.speed import compile_blocks
+from wavspa_lit.wavelets import WaveletConfig
 
 
-@pytest.mark.parametrize("space", ["token", "fourier", "fnet"])
-def test_a_block_is_compiled_once_for_all_lengths(space):
+def graphs_of(lengths, parts=False, **settings):
+    """How many graphs there are after a training on batches of these lengths, and after evaluations besides."""
+    torch._dynamo.reset()
     graphs = []
 
     def counter(graph, inputs):
         graphs.append(graph)
         return graph.forward
 
-    attention = {"kind": "none"} if space == "fnet" else {"heads": 2}
-    encoder = Encoder(EncoderConfig(dim=8, layers=2, mlp_dim=8, space=space, attention=attention), 10)
-    compile_blocks(encoder.blocks, backend=counter)
-    for length in (8, 40, 37, 130):  # 8 as there are channels, which stay what they are
+    encoder = Encoder(EncoderConfig(dim=8, layers=2, mlp_dim=8, **settings), 10)
+    compile_blocks(encoder.blocks, parts=parts, backend=counter)
+    for length in lengths:
         tokens = torch.randint(10, (2, length))
         mask = torch.arange(length) < torch.tensor([length, length // 2])[:, None]
         encoder.states(tokens, mask)
-    assert len(graphs) == 1
+    trained = len(graphs)
     with torch.no_grad():
         for examples in (2, 5, 3):
             encoder.states(torch.randint(10, (examples, 50)), torch.ones(examples, 50, dtype=torch.bool))
-    assert len(graphs) == 2
+    return trained, len(graphs)
+
+
+@pytest.mark.parametrize("space", ["token", "fourier", "fnet"])
+def test_a_block_is_compiled_once_for_all_lengths(space):
+    attention = {"kind": "none"} if space == "fnet" else {"heads": 2}
+    lengths = (8, 40, 37, 130)  # 8 as there are channels, which stay what they are
+    assert graphs_of(lengths, space=space, attention=attention) == (1, 2)
+
+
+@pytest.mark.parametrize("kind,parts", [("fixed", 2), ("adaptive", 3), ("orthogonal", 3), ("lifting", 4)])
+def test_parts_of_a_block_are_compiled_once_for_all_bands_and_lengths(kind, parts):
+    """The attention and the MLP, and what makes the filters, or both directions of lifting."""
+    wavelet = WaveletConfig(kind=kind, level=3, name="db2")
+    found = graphs_of((80, 40, 37, 130), parts=True, wavelet=wavelet, positions="rotary")
+    assert found == (parts, 2 * parts)
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_copies_of_compiled_blocks_are_not_compiled_and_have_parameters_of_their_own(parts):
+    """`describe` measures a copy; compiled code would call the original, which a recording must not have seen."""
+    block = Encoder(EncoderConfig(dim=8, layers=1, mlp_dim=8), 10).eval().blocks[0]
+    x, called = torch.randn(2, 16, 8), []
+    expected = block(x)
+    compile_blocks([block], parts=parts, backend=lambda graph, inputs: called.append(graph) or graph.forward)
+    other = copy.deepcopy(block)
+    torch.testing.assert_close(other(x), expected)
+    for parameter in other.parameters():
+        parameter.data.zero_()
+    assert torch.equal(other(x), x) and not called
+    torch.testing.assert_close(block(x), expected)
+    assert called

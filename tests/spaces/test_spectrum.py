@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from wavspa_lit.spaces import FNetSpace, FourierSpace
-from wavspa_lit.spaces.spectrum import real_dft, real_dft_inverse
+from wavspa_lit.spaces.spectrum import _irfft, _rfft, _row_dft, real_dft, real_dft_inverse
 
 LENGTHS = (37, 36, 20, 7, 2, 1, 0)
 
@@ -53,6 +53,19 @@ def test_gradients():
     assert torch.autograd.gradcheck(lambda x: [band.x for band in space.analyse(x, mask)], x.requires_grad_())
     bands = [torch.randn(3, 4, 2, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     assert torch.autograd.gradcheck(lambda *bands: space.synthesise(list(bands), 6, mask), bands)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 8])
+def test_what_compiled_code_takes_for_ffts(length):
+    """The same numbers and gradients, laid out as the compiler is told; PyTorch's own opcheck."""
+    x = torch.randn(2, length, 3, dtype=torch.float64, requires_grad=True)
+    spectrum = torch.randn(2, length // 2 + 1, 3, dtype=torch.complex128, requires_grad=True)
+    lengths = torch.tensor([length, (length + 1) // 2])
+    for operator, arguments in ((_rfft, (x,)), (_irfft, (spectrum, length)), (_row_dft, (x, lengths, length, False))):
+        torch.library.opcheck(operator, arguments)
+        assert torch.autograd.gradcheck(operator, arguments)
+    assert torch.equal(_rfft(x), torch.fft.rfft(x, dim=1, norm="ortho"))
+    assert torch.equal(_irfft(spectrum, length), torch.fft.irfft(spectrum, n=length, dim=1, norm="ortho"))
 
 
 def test_fnet_is_the_real_part_of_the_transform_over_length_and_channels():

@@ -9,6 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from wavspa_lit.attention.rotary import rotate
 from wavspa_lit.choices import check
+from wavspa_lit.private_torch import exporting
 
 Positions = Literal["none", "rotary", "alibi"]
 
@@ -85,12 +86,16 @@ class Attention(nn.Module, ABC):
         Returns:
             (batch, length, channels). Entries at invalid positions are finite and meaningless.
         """
+        if position is None and self.positions == "rotary":
+            position = (torch.arange(x.shape[1], device=x.device) * self.stride)[None]
+        return self.mix_tokens(x, mask, position)
+
+    def mix_tokens(self, x: Tensor, mask: Tensor | None, position: Tensor | None) -> Tensor:
+        """`forward` with positions that are known, so that compiled code need not know the stride."""
         batch, length, _ = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.heads, self.head_dim)
         q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))
-        if self.positions == "rotary":
-            if position is None:
-                position = torch.arange(length, device=x.device) * self.stride
+        if self.positions == "rotary" and position is not None:
             at = position if position.dim() == 1 else position[:, None]
             q, k = rotate(q, at), rotate(k, at)
         out = self.attend(q, k, v, mask)
@@ -140,7 +145,7 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropou
         bias: Broadcasts to the scores: added to them, or a bool that says which keys are seen.
         dropout: Dropout on the weights.
     """
-    if q.dim() == 5 and torch.compiler.is_exporting():
+    if q.dim() == 5 and exporting():
         rows, heads = q.shape[:2]
         if bias is not None:
             bias = bias.expand(rows, heads, *bias.shape[-3:]).flatten(0, 1)

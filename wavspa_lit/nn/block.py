@@ -4,9 +4,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from wavspa_lit.nn.bands import build_bands
+from wavspa_lit.attention.base import Attention
+from wavspa_lit.nn.bands import SeparateBands, build_bands
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.layer import SpaceAttention
+from wavspa_lit.spaces import WaveletSpace
 
 CLOSED = -3.0
 """Bias of a new copy gate, which therefore lets 5 % of an update through, as in arXiv 2110.07732."""
@@ -49,10 +51,21 @@ class Block(SpaceAttention):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """Maps x (batch, length, channels) to the same shape; see `SpaceAttention.forward` for the arguments."""
-        attended = x + self.dropout(super().forward(self.attention_norm(x), mask, position))
+        return self.mix_channels(x, super().forward(self.attention_norm(x), mask, position))
+
+    def mix_channels(self, x: Tensor, attended: Tensor) -> Tensor:
+        """What follows the attention: residual connections and the MLP, all (batch, length, channels)."""
+        attended = x + self.dropout(attended)
         normed = self.mlp_norm(attended)
         new = attended + self.dropout(self.mlp(normed))
         return new if self.gate is None else x + self.gate(normed) * (new - x)
+
+    def parts(self) -> list[tuple[nn.Module, str]]:
+        """Methods, and whose they are, that may be compiled instead of the whole block: bands and levels share code."""
+        if not isinstance(self.space, WaveletSpace) or not isinstance(self.attentions, SeparateBands):
+            return [(self, "forward")]
+        attentions = [attention for attention in self.attentions if isinstance(attention, Attention)]
+        return [*((each, "mix_tokens") for each in attentions), *self.space.parts(), (self, "mix_channels")]
 
 
 class Conventions:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from wavspa_lit.private_torch import exporting
+
 
 def frequency_mask(mask: Tensor) -> Tensor:
     """Which of `length // 2 + 1` frequencies each row has.
@@ -36,7 +38,7 @@ def real_dft(x: Tensor, mask: Tensor | None) -> Tensor:
         Complex (batch, length // 2 + 1, channels), 0 beyond each row's highest frequency.
     """
     if mask is None:
-        return torch.fft.rfft(x, dim=1, norm="ortho")
+        return _rfft(x) if torch.compiler.is_dynamo_compiling() else torch.fft.rfft(x, dim=1, norm="ortho")
     spectrum = row_dft(x * mask[..., None], mask.sum(-1), x.shape[1] // 2 + 1)
     return spectrum * frequency_mask(mask)[..., None]
 
@@ -44,7 +46,8 @@ def real_dft(x: Tensor, mask: Tensor | None) -> Tensor:
 def real_dft_inverse(spectrum: Tensor, length: int, mask: Tensor | None) -> Tensor:
     """The inverse of `real_dft`: real (batch, length, channels), 0 after each row's end."""
     if mask is None:
-        return torch.fft.irfft(spectrum, n=length, dim=1, norm="ortho")
+        compiling = torch.compiler.is_dynamo_compiling()
+        return _irfft(spectrum, length) if compiling else torch.fft.irfft(spectrum, n=length, dim=1, norm="ortho")
     weight = frequency_weights(spectrum.shape[1], length, mask, spectrum)
     return row_dft(spectrum * weight[..., None], mask.sum(-1), length, inverse=True).real * mask[..., None]
 
@@ -72,7 +75,7 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
     """`sum_t x[t] exp(-2πi k t / n) / √n` for k = 0 ... count - 1, n being the row's own length.
 
     `torch.compile` takes it as one operator, because the size of its FFTs would make the compiler work anew for each
-    length.
+    length, and because it does not know in which layout an FFT leaves its result.
 
     Args:
         x: (batch, length, channels), real or complex, zero after each row's end.
@@ -83,7 +86,7 @@ def row_dft(x: Tensor, lengths: Tensor, count: int, *, inverse: bool = False) ->
     Returns:
         Complex (batch, count, channels). Outputs beyond the row's own length are finite and meaningless.
     """
-    return (_bluestein if torch.compiler.is_exporting() else _row_dft)(x, lengths, count, inverse)
+    return (_bluestein if exporting() else _row_dft)(x, lengths, count, inverse)
 
 
 def _bluestein(x: Tensor, lengths: Tensor, count: int, inverse: bool) -> Tensor:
@@ -129,3 +132,47 @@ def _adjoint(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
 
 
 _row_dft.register_autograd(_adjoint, setup_context=_keep)
+
+
+# What `torch.compile` takes instead of `torch.fft.rfft` and `irfft`, for the same reasons. Each is the adjoint of the
+# other but for the weight of the frequencies that stand for two.
+
+
+def _half_spectrum(x: Tensor) -> Tensor:
+    return torch.fft.rfft(x, dim=1, norm="ortho").contiguous()
+
+
+def _from_half_spectrum(spectrum: Tensor, length: int) -> Tensor:
+    return torch.fft.irfft(spectrum, n=length, dim=1, norm="ortho").contiguous()
+
+
+_rfft = custom_op("wavspa_lit::rfft", _half_spectrum, mutates_args=())
+_irfft = custom_op("wavspa_lit::irfft", _from_half_spectrum, mutates_args=())
+
+
+@_rfft.register_fake
+def _(x: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], x.shape[1] // 2 + 1, x.shape[2], dtype=x.dtype.to_complex())
+
+
+@_irfft.register_fake
+def _(spectrum: Tensor, length: int) -> Tensor:
+    return spectrum.new_empty(spectrum.shape[0], length, spectrum.shape[2], dtype=spectrum.dtype.to_real())
+
+
+def _keep_length(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.length = inputs[1] if len(inputs) == 2 else inputs[0].shape[1]
+
+
+def _rfft_adjoint(ctx: Any, gradient: Tensor) -> Tensor:
+    weight = frequency_weights(gradient.shape[1], ctx.length, None, gradient)
+    return _irfft(gradient / weight[..., None], ctx.length)
+
+
+def _irfft_adjoint(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    spectrum = _rfft(gradient)
+    return spectrum * frequency_weights(spectrum.shape[1], ctx.length, None, gradient)[..., None], None
+
+
+_rfft.register_autograd(_rfft_adjoint, setup_context=_keep_length)
+_irfft.register_autograd(_irfft_adjoint, setup_context=_keep_length)

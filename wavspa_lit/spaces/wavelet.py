@@ -3,10 +3,12 @@
 from itertools import product
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavspa_lit.spaces.base import Band, Space, concatenate
 from wavspa_lit.wavelets import (
+    FilterBank,
+    Lifting,
     WaveletConfig,
     band_masks,
     build_wavelet,
@@ -69,6 +71,16 @@ class WaveletSpace(Space):
             return self._in_a_row(bands, length, mask)
         transform = wavelet_packet_inverse if self.packets else waverec
         return transform(bands, self.bank, length, self.mode, mask=mask)
+
+    def parts(self) -> list[tuple[nn.Module, str]]:
+        """What is worth compiling of the transforms, see `Block.parts`: the rest are single kernels, or views."""
+        parts: list[tuple[nn.Module, str]] = []
+        for bank in self.bank.modules():
+            if isinstance(bank, Lifting):
+                parts += [(bank, "analyse"), (bank, "synthesise")]
+            elif isinstance(bank, FilterBank) and any(True for _ in bank.parameters()):
+                parts.append((bank, "filters"))
+        return parts
 
     def _in_a_row(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:
         masks = [None] * len(bands) if mask is None else self._masks(mask)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from wavspa_lit.choices import check
+from wavspa_lit.private_torch import exporting
 from wavspa_lit.wavelets.backends.compiled import compiler_works
 from wavspa_lit.wavelets.backends.triton import AVAILABLE, DTYPES, INTERPRETED
 
@@ -34,12 +35,12 @@ def choose(x: Tensor, taps: int, samples: int, backend: str) -> Way:
     Raises:
         ValueError: If the backend is unknown or cannot serve x.
     """
-    exporting = torch.compiler.is_exporting()  # an exported model is small with convolutions, and large with loops
-    compiling = torch.compiler.is_compiling() and not exporting
+    exported = exporting()  # an exported model is small with convolutions, and large with loops
+    compiling = torch.compiler.is_compiling() and not exported
     # The compiler does not see through vmap, and a fake tensor has no data, so that there is nothing to compute fast.
     dataless = not compiling and (torch._C._are_functorch_transforms_active() or isinstance(x, FakeTensor))
     # The number of examples of an exported model may be open.
-    size = 0 if exporting else x.shape[0] * samples * x.shape[2]
+    size = 0 if exported else x.shape[0] * samples * x.shape[2]
     return choose_from(backend, x.device.type, x.dtype, taps, size, compiling=compiling, dataless=dataless)
 
 

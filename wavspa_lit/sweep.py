@@ -4,7 +4,8 @@ A file has groups; the trainings of a group are all combinations of its configs,
 
     folder: runs/study
     flags: --trainer.enable_progress_bar false            # of every training
-    evaluate: test                                        # the best checkpoint: test, or validate for a search
+    evaluate: test                                        # what follows a training: test, or validate for a search
+    checkpoint: best                                      # of which checkpoint: best, or last
     groups:
       - configs: {listops: configs/listops.yaml}          # name: a file, or a file and flags: "FILE --flag value"
         models: {ada: configs/model/ada.yaml, transformer: configs/model/transformer.yaml}
@@ -33,6 +34,7 @@ import yaml
 from wavspa_lit.packaged import find_config
 from wavspa_lit.reporting.runs import headline
 
+CHOICES = {"evaluate": ("test", "validate"), "checkpoint": ("best", "last")}
 KEYS = {"configs", "models", "settings", "seeds", "flags"}
 
 
@@ -42,12 +44,14 @@ class Training(NamedTuple):
     Attributes:
         run: Its run directory.
         arguments: What `wavspa fit` gets, the run directory excluded.
-        evaluate: What is done with its best checkpoint, test or validate.
+        evaluate: What is done with its checkpoint, test or validate.
+        checkpoint: Which, best or last.
     """
 
     run: Path
     arguments: list[str]
     evaluate: str = "test"
+    checkpoint: str = "best"
 
     @property
     def state(self) -> str:
@@ -59,10 +63,11 @@ class Training(NamedTuple):
 
     @property
     def commands(self) -> list[list[str]]:
-        """The training, resumed if it has begun, and the evaluation of its best checkpoint."""
+        """The training, resumed if it has begun, and the evaluation of its checkpoint."""
         resume = ["--resume"] if self.state == "begun" else []
         fit = ["wavspa", "fit", *self.arguments, "--run", str(self.run), *resume]
-        return [fit, ["wavspa", self.evaluate, "--ckpt_path", str(self.run / "checkpoints" / "best.ckpt")]]
+        checkpoint = self.run / "checkpoints" / f"{self.checkpoint}.ckpt"
+        return [fit, ["wavspa", self.evaluate, "--ckpt_path", str(checkpoint)]]
 
 
 def expand(plan: Mapping[str, Any]) -> list[Training]:
@@ -71,10 +76,12 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
     Raises:
         ValueError: For what a plan cannot hold; names it.
     """
-    if unknown := plan.keys() - {"folder", "flags", "evaluate", "groups"}:
-        raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: folder, flags, evaluate, groups")
-    if (evaluate := plan.get("evaluate", "test")) not in ("test", "validate"):
-        raise ValueError(f"evaluate {evaluate!r}: give test or validate")
+    known = ("folder", "flags", "evaluate", "checkpoint", "groups")
+    if unknown := plan.keys() - set(known):
+        raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: {', '.join(known)}")
+    for key, (usual, other) in CHOICES.items():
+        if (given := plan.get(key, usual)) not in (usual, other):
+            raise ValueError(f"{key} {given!r}: give {usual} or {other}")
     trainings = [training for group in plan.get("groups") or () for training in _group(plan, group)]
     runs = [training.run for training in trainings]
     if not runs:
@@ -106,7 +113,7 @@ def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Traini
             arguments += shlex.split(text or "")
         arguments += ["--seed_everything", str(seed), "--data.seed", str(seed)]
         run = Path(plan.get("folder", "runs")) / "-".join([*names, f"seed{seed}"])
-        yield Training(run, arguments, plan.get("evaluate", "test"))
+        yield Training(run, arguments, *(plan.get(key, usual) for key, (usual, _) in CHOICES.items()))
 
 
 def run(arguments: Sequence[str]) -> int:

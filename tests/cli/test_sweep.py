@@ -38,6 +38,8 @@ def test_a_plan_is_all_combinations_each_with_a_directory_of_its_own():
         "--seed_everything 1 --data.seed 1 --run runs/s/lego-token-low-seed1"
     )
     assert test == ["wavspa", "test", "--ckpt_path", "runs/s/lego-token-low-seed1/checkpoints/best.ckpt"]
+    last = expand(PLAN | {"evaluate": "validate", "checkpoint": "last"})[3].commands[1]
+    assert last == ["wavspa", "validate", "--ckpt_path", "runs/s/lego-token-low-seed1/checkpoints/last.ckpt"]
 
 
 def test_some_of_a_plan(tmp_path, capsys):
@@ -55,6 +57,7 @@ def test_some_of_a_plan(tmp_path, capsys):
     [
         ({"group": []}, "'group' is not part of a sweep"),
         ({"evaluate": "fit"}, "evaluate 'fit'"),
+        ({"checkpoint": "first"}, "checkpoint 'first': give best or last"),
         ({"groups": []}, "no trainings"),
         ({"groups": [{"models": {"a": "b"}}]}, "needs configs"),
         ({"groups": [{"configs": {"a": "b"}, "seed": 1}]}, "'seed' is not part of a group"),

@@ -1,8 +1,13 @@
 """Steps: presets, trainings without an end, accumulation that leaves a remainder, early stopping, precision."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
+
+from wavspa_lit.reporting.events import Events
 
 
 @pytest.mark.parametrize("name", ["fast", "overfit", "profile"])
@@ -74,3 +79,25 @@ def test_half_precision_that_would_divide_by_zero_is_refused(lego, refused):
 
 def test_logging_may_be_switched_off(lego):
     assert lego("--trainer.log_every_n_steps", "0", "--trainer.max_steps", "3").trainer.global_step == 3
+
+
+def test_values_between_logged_steps_are_not_lost(lego):
+    """The first step tells callbacks which values there are, the last one is what results.json says."""
+    each, seldom = (
+        lego(
+            "--run",
+            every,
+            "--trainer.max_steps",
+            "5",
+            "--trainer.log_every_n_steps",
+            every,
+            "--trainer.max_epochs",
+            "-1",
+        )
+        for every in ("1", "50")
+    )
+    results = [json.loads(Path(run, "results.json").read_text())["fit"] for run in ("1", "50")]
+    assert results[0]["train/loss"] == results[1]["train/loss"] and results[0]["train/acc"] == results[1]["train/acc"]
+    curves = [Events(run).curve("train/loss") for run in ("1", "50")]
+    assert [step for step, _ in curves[0]] == [0, 1, 2, 3, 4] and curves[1] == []
+    assert float(seldom.trainer.callback_metrics["train/loss"]) == float(each.trainer.callback_metrics["train/loss"])

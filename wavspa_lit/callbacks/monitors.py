@@ -10,12 +10,7 @@ from torch.optim import Optimizer
 
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
-
-
-def logs(trainer: Trainer, steps: int) -> bool:
-    """Whether values are logged after so many optimiser steps; never if `log_every_n_steps` is 0."""
-    every = trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return every > 0 and steps % every == 0
+from wavspa_lit.tasks.steps import logs
 
 
 class GradientNorm(Callback):

@@ -10,7 +10,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar, TQDMProgressBar
 from lightning.pytorch.trainer.states import TrainerFn
 
-from wavspa_lit.callbacks.monitors import logs
+from wavspa_lit.tasks.steps import logs
 
 
 def on_terminal() -> bool:

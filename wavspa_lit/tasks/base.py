@@ -20,6 +20,7 @@ from wavspa_lit.optim import OptimizerConfig, build_adamw
 from wavspa_lit.tasks.checkpointed import Checkpointed
 from wavspa_lit.tasks.objectives import Classes, Objective
 from wavspa_lit.tasks.scores import Scores
+from wavspa_lit.tasks.steps import logs
 from wavspa_lit.tasks.targets import Target, check_target
 from wavspa_lit.wavelets import FilterBank
 
@@ -95,6 +96,7 @@ class Task(Checkpointed, ABC):
         self.objective = objective(num_classes)
         self.scores = nn.ModuleDict({split: self.objective.build_scores() for split in ("val", "test")})
         self.confusion: dict[str, Tensor] = {}
+        self._logged = False
         """Counts (label, prediction) of the latest evaluation of a split, if `imbalance_metrics` are asked for."""
 
     @classmethod
@@ -172,17 +174,31 @@ class Task(Checkpointed, ABC):
         weights = self.objective.weights
         loss, _ = self.loss(logits, repeated) if weights is None else self.objective.loss(logits, repeated, weights)
         name, value = self.objective.batch_score(logits[-len(labels) :], labels)
-        self.log("train/loss", loss, prog_bar=True)
-        self.log(f"train/{name}", value)
+        if logged := self._logs_step():
+            self.log("train/loss", loss, prog_bar=True)
+            self.log(f"train/{name}", value)
         weight = self.encoder_config.wavelet.penalty
-        banks = [module for module in self.encoder.modules() if isinstance(module, FilterBank)]
-        if weight and banks:
+        banks = [module for module in self.encoder.modules() if isinstance(module, FilterBank)] if weight else []
+        if banks:
             penalty = torch.stack([bank.penalty() for bank in banks]).sum()
-            self.log("train/wavelet_penalty", penalty)
+            if logged:
+                self.log("train/wavelet_penalty", penalty)
             loss = loss + weight * penalty
         together, left = self._accumulated()
         # Lightning divides by `accumulate_grad_batches` also at the end of an epoch, where a step holds fewer batches.
         return loss * (together / left) if left and batch_idx >= self.trainer.num_training_batches - left else loss
+
+    def _logs_step(self) -> bool:
+        """Whether values of this step are logged, which takes Python a millisecond or two.
+
+        They are at every `log_every_n_steps`th step, as loggers write them; at the first one, so that callbacks know
+        their names; and at the last one, for results.
+        """
+        if self._trainer is None:
+            return True
+        step = self.trainer.global_step + 1
+        first, self._logged = not self._logged, True
+        return first or logs(self.trainer, step) or step == self.trainer.max_steps or self.trainer.is_last_batch
 
     def _accumulated(self) -> tuple[int, int]:
         """The number of batches of an optimiser step, and that of the last one of an epoch; 0 if it has as many."""
@@ -245,6 +261,7 @@ class Task(Checkpointed, ABC):
 
         A resumed training has another learning rate if it is longer, because schedules depend on the number of steps.
         """
+        self._logged = False
         together, left = self._accumulated()
         if left:
             rank_zero_info(

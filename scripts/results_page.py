@@ -73,7 +73,7 @@ def row(model: str, cells: Sequence[Cell]) -> list[str]:
         str(encoder["wavelet"]["level"]) if encoder["space"] == "wavelet" else "",
         encoder["positions"],
         f"{optimizer['lr']:g}",
-        f"{ended[0].fit['parameters']:,}" if ended else "",
+        next((f"{part['parameters']:,}" for cell in cells for part in (cell.fit, cell.test) if part), ""),
         ", ".join(str(cell.seed) for cell in cells),
         spread([max(cell.validation) for cell in cells]) + ("" if ended else f", cut off after {cells[0].validated:,}"),
         (spread(tests) + (f" ({len(tests)} of {len(cells)})" if len(tests) < len(cells) else ""))

@@ -52,7 +52,8 @@ def main() -> None:
     run, folder = arguments.run, arguments.folder
     checkpoint = folder / "checkpoints" / "best.ckpt"
     checkpoint.parent.mkdir(parents=True)
-    trained = json.loads((run / "results.json").read_text())["fit"]
+    file = run / "results.json"
+    trained = json.loads(file.read_text()).get("fit", {}) if file.is_file() else {}  # nothing if it was cut off
     shutil.copy(run / "config.yaml", folder)
     source = run / "checkpoints" / arguments.checkpoint
     whole = torch.load(source, map_location="cpu", weights_only=True)
@@ -62,7 +63,8 @@ def main() -> None:
     tested = wavspa(["test", "--ckpt_path", str(checkpoint), "--trainer.logger", "false", *flags])
     results = json.loads((evaluations_of(folder) / "results.json").read_text())
     test = {**results["test"], "checkpoint": "checkpoints/best.ckpt"}  # in the folder, wherever that is copied to
-    (folder / "results.json").write_text(json.dumps({"fit": trained, "test": test}, indent=2))
+    kept = {"fit": trained, "test": test} if trained else {"test": test}
+    (folder / "results.json").write_text(json.dumps(kept, indent=2))
     torch.save(predictions(folder, tested.datamodule), folder / "predictions.pt")
     card = CARD.format(
         name=folder.name,

@@ -46,7 +46,6 @@ def test_private_methods_are_there(owner, name):
         (torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", "nn/cost.py"),
         (torch._dynamo.config, "recompile_limit", "speed.py"),
         (torch._dynamo.config, "optimize_ddp", "speed.py"),
-        (torch.nn.Module, "_compiled_call_impl", "speed.py"),
         (torch._inductor.config.triton, "mix_order_reduction", "speed.py"),
     ],
 )

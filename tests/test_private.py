@@ -14,7 +14,7 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.strategies import DDPStrategy
 
 from wavspa_lit.private import known_classes_only, parsing_settings
-from wavspa_lit.private_torch import set_option, streams_may_differ
+from wavspa_lit.private_torch import exporting, set_option, streams_may_differ
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,19 @@ def test_private_methods_are_there(owner, name):
 )
 def test_what_is_used_of_pytorch_is_there(owner, name, file):
     assert hasattr(owner, name), f"{owner}.{name}: see {file}"
+
+
+def test_compiled_code_is_not_exported():
+    def told(x):
+        return x + int(exporting())
+
+    class Told(torch.nn.Module):
+        def forward(self, x):
+            return told(x)
+
+    x = torch.zeros(1)
+    assert told(x) == 0 and torch.compile(told, backend="eager")(x) == 0
+    assert torch.export.export(Told(), (x,), strict=False).module()(x) == 1
 
 
 def test_an_option_that_is_gone_is_passed_over():

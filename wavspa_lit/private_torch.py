@@ -28,7 +28,9 @@ def clear_caches_of_sharded_tensors() -> None:
 
 
 def exporting() -> bool:
-    """Whether `torch.export` runs the code. Code that `torch.compile` traces is told so by PyTorch 2.11, wrongly.
+    """Whether `torch.export` runs the code.
+
+    PyTorch 2.11 says so to code that `torch.compile` traces as well, so the compiler is asked, too.
 
     https://github.com/pytorch/pytorch/blob/v2.11.0/torch/_dynamo/variables/torch.py#L224
     """

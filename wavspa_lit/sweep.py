@@ -183,8 +183,9 @@ def _run_one(training: Training, gpu: str | None) -> bool:
 
 def _gpus() -> list[str | None]:
     """The GPUs that this process may use, by number; a None where there are none."""
-    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return list(visible.split(","))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return list(visible.split(",")) if visible else [None]
     try:
         found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

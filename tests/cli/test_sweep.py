@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from wavspa_lit.cli import run as run_command
-from wavspa_lit.sweep import expand, run
+from wavspa_lit.sweep import _gpus, expand, run
 
 PLAN = {
     "folder": "runs/s",
@@ -134,3 +134,10 @@ def test_a_sweep_trains_evaluates_and_is_not_run_again(tiny, configs, tmp_path, 
     assert "done before" in capfd.readouterr().out
     results = json.loads((tmp_path / "runs" / "lego-token-seed0" / "results.json").read_text())
     assert evaluate in results and ("test" in results) == (evaluate == "test")
+
+
+@pytest.mark.parametrize("visible,places", [("", [None]), ("2", ["2"]), ("0,3", ["0", "3"])])
+def test_a_sweep_runs_where_the_environment_says(monkeypatch, visible, places):
+    """Empty means on the CPU, as for PyTorch."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert _gpus() == places

@@ -78,7 +78,7 @@ class WaveletSpace(Space):
         for bank in self.bank.modules():
             if isinstance(bank, Lifting):
                 parts += [(bank, "analyse"), (bank, "synthesise")]
-            elif isinstance(bank, FilterBank) and any(True for _ in bank.parameters()):
+            elif isinstance(bank, FilterBank) and next(bank.parameters(), None) is not None:
                 parts.append((bank, "filters"))
         return parts
 

@@ -8,12 +8,12 @@ from torch.nn.functional import pad
 BUCKETS = 12
 """Most lengths that the batches of a data module have."""
 MULTIPLE = 8
-"""Lengths are multiples of this, because the matrix units of GPUs work on tiles."""
+"""Lengths are multiples of this, except perhaps the last, because the matrix units of GPUs work on tiles."""
 FILL = {"labels": -100, "groups": -1}
 """What padding holds where it is not 0 or False."""
 
 
-def choose_lengths(lengths: numpy.ndarray, count: int = BUCKETS) -> tuple[int, ...]:
+def choose_lengths(lengths: numpy.ndarray, count: int = BUCKETS, *, longest: int | None = None) -> tuple[int, ...]:
     """The lengths to which rounding up adds the least padding.
 
     The choice is exact, by dynamic programming over the distinct lengths.
@@ -21,9 +21,11 @@ def choose_lengths(lengths: numpy.ndarray, count: int = BUCKETS) -> tuple[int, .
     Args:
         lengths: (examples,) lengths of the examples.
         count: Most lengths to choose.
+        longest: The longest sequence that a model is told of, not below the longest example. No length exceeds it,
+            because learned positions and Linformer have weights up to it only. If None, nothing limits the lengths.
 
     Returns:
-        Increasing multiples of `MULTIPLE`; the last one holds the longest example.
+        Increasing multiples of `MULTIPLE`, of which the last may be `longest` instead; it holds the longest example.
     """
     candidates, places = numpy.unique(-(-lengths // MULTIPLE) * MULTIPLE, return_inverse=True)
     below = numpy.concatenate(([0], numpy.bincount(places).cumsum()))
@@ -36,7 +38,8 @@ def choose_lengths(lengths: numpy.ndarray, count: int = BUCKETS) -> tuple[int, .
         better = with_one_more.min(0) < cost
         previous[-1] = numpy.where(better, previous[-1], -1)
         cost = numpy.where(better, with_one_more.min(0), cost)
-    return _path(candidates, previous)
+    *shorter, last = _path(candidates, previous)
+    return (*shorter, last if longest is None else min(last, longest))
 
 
 def _path(candidates: numpy.ndarray, previous: list[numpy.ndarray]) -> tuple[int, ...]:

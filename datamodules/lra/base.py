@@ -104,7 +104,8 @@ class ArenaDataModule(OriginDataModule):
             return (self.max_length,)
         if self.padding == "bucket" and self._batch_lengths is None:
             lengths = [self.dataset(split).example_lengths() for split in SPLITS]
-            self._batch_lengths = choose_lengths(numpy.concatenate([each for each in lengths if each is not None]))
+            known = numpy.concatenate([each for each in lengths if each is not None])
+            self._batch_lengths = choose_lengths(known, longest=self.max_length)
         return self._batch_lengths
 
     @property

@@ -117,6 +117,22 @@ def test_lengths_beyond_training_are_tested(wavspa, configs, tmp_path, monkeypat
     assert "error: learned positions cover 6 positions" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("--model.encoder.positions", "learned", "--model.pooling", "mean"),
+        ("--model.encoder.positions", "learned", "--model.pooling", "cls"),
+        ("--model.encoder.attention.kind", "linformer"),
+    ],
+)
+def test_padding_alone_never_exceeds_what_a_model_has_weights_for(wavspa, settings):
+    """Buckets are multiples of 8, and the longest expression has 21 tokens of the 22 that there are positions for."""
+    cli = wavspa("fit", "listops", "--data.max_length", "22", *settings, "--run", "r", "--trainer.max_steps", "3")
+    assert cli.datamodule.dataset("train").example_lengths().max() == 21
+    assert cli.datamodule.batch_lengths[-1] == 22
+    wavspa("test", None, "--ckpt_path", "r/checkpoints/last.ckpt")
+
+
 def test_resumed_training_equals_uninterrupted(wavspa, tmp_path):
     """Same batches, same dropout: the same parameters to the bit, interrupted in the middle of an epoch."""
     options = ("--model.optimizer.total_steps", "10", "--trainer.max_epochs", "-1")

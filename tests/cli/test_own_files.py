@@ -40,6 +40,11 @@ def test_a_table_is_enough_to_train_and_its_run_to_predict(table, tmp_path):
     assert [row["name"] for row in rows] == ["x", "y"] and {row["class"] for row in rows} <= {"cold", "warm"}
 
 
+def test_learned_positions_take_the_longest_sequence_of_a_table(table):
+    cli = run(["fit", "-c", "files", "--data.train", table, "--model.encoder.positions", "learned", *QUICK])
+    assert cli.datamodule.max_length == cli.datamodule.batch_lengths[-1] == 11
+
+
 def test_a_tokenizer_travels_with_the_run(table, tmp_path):
     tokenizers = pytest.importorskip("tokenizers")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({"red": 0, "blue": 1, "?": 2}, unk_token="?"))

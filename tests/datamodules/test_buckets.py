@@ -30,6 +30,14 @@ def test_few_distinct_lengths_need_no_padding_beyond_the_multiple():
     assert choose_lengths(numpy.array([5])) == (8,)
 
 
+def test_no_length_is_above_the_longest_sequence_and_the_others_stay():
+    lengths = numpy.random.default_rng(0).integers(1, 300, 200)
+    lengths[0] = 297
+    *shorter, last = choose_lengths(lengths)
+    assert last == 304 and choose_lengths(lengths, longest=300) == (*shorter, 300)
+    assert choose_lengths(lengths, longest=304) == choose_lengths(lengths, longest=310) == (*shorter, 304)
+
+
 def test_padding_adds_nothing_that_counts():
     batch = {
         "tokens": torch.tensor([[3, 1, 2]]),

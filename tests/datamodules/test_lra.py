@@ -173,3 +173,10 @@ def test_bucketed_batches_hold_similar_lengths(tmp_path, fixtures):
         seen = [batch["tokens"].sum(1).tolist() for batch in data.train_dataloader()]
         assert len(seen) == 18
     assert spread["bucket"] < spread["batch"] / 4
+
+
+@pytest.mark.parametrize("kind", [Text, Retrieval])
+def test_no_bucket_is_longer_than_what_is_read_of_a_text(kind, release):
+    data = kind(root=str(release), max_length=30, padding="bucket", batch_size=2)
+    assert data.batch_lengths[-1] == 30
+    assert max(batch["tokens"].shape[-1] for batch in data.train_dataloader()) == 30

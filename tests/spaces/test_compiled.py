@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from wavspa_lit import Encoder, EncoderConfig
+from wavspa_lit.spaces import Band, TokenSpace
 from wavspa_lit.speed import compile_blocks
 from wavspa_lit.wavelets import WaveletConfig
 
@@ -45,6 +46,38 @@ def test_parts_of_a_block_are_compiled_once_for_all_bands_and_lengths(kind, part
     wavelet = WaveletConfig(kind=kind, level=3, name="db2")
     found = graphs_of((80, 40, 37, 130), parts=True, wavelet=wavelet, positions="rotary")
     assert found == (parts, 2 * parts)
+
+
+class Halves(TokenSpace):
+    """Even and odd tokens, each through a linear map that may be compiled on its own."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.strides, self.map = [2, 2], torch.nn.Linear(dim, dim)
+
+    def lengths(self, length):
+        return [(length + 1) // 2, length // 2]
+
+    def analyse(self, x, mask):
+        masks = [None, None] if mask is None else [mask[:, ::2], mask[:, 1::2]]
+        return [Band(self.map(x[:, start::2]), masks[start]) for start in range(2)]
+
+    def synthesise(self, bands, length, mask):
+        return torch.stack([band[:, : length // 2] for band in bands], dim=2).flatten(1, 2)
+
+
+class HalvesInParts(Halves):
+    def parts(self):
+        return [(self.map, "forward")]
+
+
+@pytest.mark.parametrize("space,graphs", [(Halves, 1), (HalvesInParts, 3)])
+def test_a_space_of_your_own_says_whether_its_blocks_are_compiled_in_parts(space, graphs):
+    """Whole, or the attention, the MLP and the map that the bands share."""
+    found = graphs_of(
+        (80, 40, 36, 130), parts=True, space=f"{space.__module__}.{space.__name__}", attention={"heads": 2}
+    )
+    assert found == (graphs, 2 * graphs)
 
 
 @pytest.mark.parametrize("parts", [False, True])

@@ -8,7 +8,6 @@ from wavspa_lit.attention.base import Attention
 from wavspa_lit.nn.bands import SeparateBands, build_bands
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.layer import SpaceAttention
-from wavspa_lit.spaces import WaveletSpace
 
 CLOSED = -3.0
 """Bias of a new copy gate, which therefore lets 5 % of an update through, as in arXiv 2110.07732."""
@@ -62,10 +61,11 @@ class Block(SpaceAttention):
 
     def parts(self) -> list[tuple[nn.Module, str]]:
         """Methods, and whose they are, that may be compiled instead of the whole block: bands and levels share code."""
-        if not isinstance(self.space, WaveletSpace) or not isinstance(self.attentions, SeparateBands):
+        maps = self.space.parts()
+        if maps is None or not isinstance(self.attentions, SeparateBands):
             return [(self, "forward")]
         attentions = [attention for attention in self.attentions if isinstance(attention, Attention)]
-        return [*((each, "mix_tokens") for each in attentions), *self.space.parts(), (self, "mix_channels")]
+        return [*((each, "mix_tokens") for each in attentions), *maps, (self, "mix_channels")]
 
 
 class Conventions:

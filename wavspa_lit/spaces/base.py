@@ -59,6 +59,18 @@ class Space(nn.Module, ABC):
             (batch, length, channels).
         """
 
+    def parts(self) -> list[tuple[nn.Module, str]] | None:
+        """What of the maps `compile_blocks(parts=True)` compiles, where it compiles a block in parts.
+
+        Worth it where the maps call small modules often, such as for each level, because code is made for each once.
+
+        Returns:
+            Pairs of a module of this space and the name of its method, which takes and returns tensors. What is not
+            listed runs as it is; so an empty list leaves both maps as they are. None, the default: blocks of this
+            space are compiled whole, and the maps with them.
+        """
+        return None
+
 
 def concatenate(bands: list[Band]) -> tuple[Band, Tensor | None]:
     """Joins all bands into one, in which each row has its valid entries first.

@@ -73,7 +73,7 @@ class WaveletSpace(Space):
         return transform(bands, self.bank, length, self.mode, mask=mask)
 
     def parts(self) -> list[tuple[nn.Module, str]]:
-        """What is worth compiling of the transforms, see `Block.parts`: the rest are single kernels, or views."""
+        """See `Space.parts`: lifting steps, or what makes trained filters; the rest are single kernels, or views."""
         parts: list[tuple[nn.Module, str]] = []
         for bank in self.bank.modules():
             if isinstance(bank, Lifting):

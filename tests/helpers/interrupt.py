@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import forked
 import torch
 from lightning import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -115,7 +116,10 @@ class Setting:
 
 def fit(setting: Setting, run: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Trains in a process of its own."""
-    command = [sys.executable, "-m", "wavspa_lit", "fit", *setting.arguments(), "--run", str(run), *arguments]
+    words = ["fit", *setting.arguments(), "--run", str(run), *arguments]
+    if setting.ranks == 1:
+        return forked.run(words, run.parent)
+    command = [sys.executable, "-m", "wavspa_lit", *words]  # the other ranks are started as this one was
     environment = {**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
     # A session of its own: what signals its process group would end the caller, too.
     options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 600, "start_new_session": True}

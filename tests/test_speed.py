@@ -17,16 +17,17 @@ def run(code, **environment):
 
 def test_signals_to_a_process_group_do_not_reach_the_compiler(tmp_path):
     code = """
-import os, signal, torch
+import os, signal
 from torch._inductor.async_compile import AsyncCompile
 from wavspa_lit.speed import start_compiler
 start_compiler()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.killpg(0, signal.SIGTERM)
-print(torch.compile(lambda x: x.sin() + 1)(torch.zeros(64)).sum().item(), AsyncCompile.process_pool().process.poll())
+pool = AsyncCompile.process_pool()
+print(pool.submit(abs, -64).result(), pool.process.poll())
 """
     found = run(code, TORCHINDUCTOR_COMPILE_THREADS="2", TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
-    assert found == ["64.0", "None"]
+    assert found == ["64", "None"]
 
 
 def test_blocks_stay_whole_under_ddp(tmp_path):
@@ -38,7 +39,7 @@ from torch.nn.parallel import DistributedDataParallel
 from wavspa_lit.speed import compile_blocks
 from wavspa_lit.nn import Encoder, EncoderConfig
 torch.distributed.init_process_group("gloo", init_method="file://STORE", rank=0, world_size=1)
-encoder = Encoder(EncoderConfig(dim=256, layers=2, mlp_dim=1024), vocab_size=11, max_length=64)
+encoder = Encoder(EncoderConfig(dim=256, layers=2, mlp_dim=1024, space="token"), vocab_size=11, max_length=64)
 counter = CompileCounter()
 compile_blocks(encoder.blocks, backend=counter)
 DistributedDataParallel(encoder)(torch.randint(1, 11, (2, 64)))[0].sum().backward()

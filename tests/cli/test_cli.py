@@ -80,10 +80,11 @@ def test_fit_resume_test_predict(wavspa, task, tmp_path):
     assert right == pytest.approx(results(run_directory)["test"]["test/acc"])
 
 
-def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs, capsys):
+def test_shipped_models_are_runs_that_do_not_resume(wavspa, tmp_path, configs, capsys, monkeypatch):
     wavspa("fit", "lego", "--run", "r", "--trainer.max_steps", "3")
-    script = configs.parent / "scripts" / "ship.py"
-    subprocess.run([sys.executable, script, "r", "shipped", "A small model."], check=True)
+    monkeypatch.setattr(sys, "argv", ["ship.py", "r", "shipped", "A small model."])
+    runpy.run_path(str(configs.parent / "scripts" / "ship.py"), run_name="__main__")
+    monkeypatch.setattr(sys, "argv", ["wavspa"])
     shipped = "shipped/checkpoints/best.ckpt"
     one = results(tmp_path / "shipped")["test"]
     wavspa("test", None, "--ckpt_path", shipped)

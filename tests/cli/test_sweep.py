@@ -121,7 +121,7 @@ def test_a_sweep_that_ends_ends_its_trainings_which_save(number, tiny, configs, 
     assert not (tmp_path / "runs" / "two-seed0").exists()
 
 
-@pytest.mark.parametrize("evaluate", ["test", "validate"])
+@pytest.mark.parametrize("evaluate", ["test", pytest.param("validate", marks=pytest.mark.slow)])
 def test_a_sweep_trains_evaluates_and_is_not_run_again(tiny, configs, tmp_path, capfd, evaluate):
     flags = shlex.join([*tiny[2:], "--trainer.max_epochs", "-1", "--trainer.max_steps", "2"])
     flags += " --trainer.val_check_interval 2"

@@ -28,9 +28,9 @@ def test_a_training_without_the_command_line_goes_on_where_it_stopped(example, c
     main = example("training")["main"]
     assert 0 <= main(str(tmp_path / "run"), steps=100) <= 1
     assert "2 classes" in capsys.readouterr().out
-    main(str(tmp_path / "run"), steps=200)
+    main(str(tmp_path / "run"), steps=110)
     state = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert state["global_step"] == 200 and state["task"] == "TokenReasoning"
+    assert state["global_step"] == 110 and state["task"] == "TokenReasoning"
 
 
 def test_filters_of_a_shipped_checkpoint_have_moved(example):

@@ -77,8 +77,14 @@ def test_every_pair_trains(space, kind, masked):
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("kind", ["softmax", "linear", "performer"])
-@pytest.mark.parametrize("space", ["token", "wavelet", "wavelet-tied"])
+@pytest.mark.parametrize(
+    ("space", "kind"),
+    [
+        *product(["token", "wavelet"], ["softmax", "linear", "performer"]),
+        ("wavelet-tied", "softmax"),
+        *(pytest.param("wavelet-tied", kind, marks=pytest.mark.slow) for kind in ("linear", "performer")),
+    ],
+)
 def test_encoders_compile_without_graph_breaks(space, kind):
     torch._dynamo.reset()
     model = encoder(options_of(space, kind), layers=1)

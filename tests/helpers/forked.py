@@ -37,7 +37,8 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 @cache
 def _server(thread: int) -> subprocess.Popen[str]:
     # One for each thread that asks, because a server runs one command at a time.
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    paths = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     command, pipe = [sys.executable, __file__], subprocess.PIPE
     return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
 
@@ -45,6 +46,7 @@ def _server(thread: int) -> subprocess.Popen[str]:
 def _serve() -> None:
     """Answers each request with the status of its command, until nobody asks any more."""
     import interrupt  # noqa: F401
+
     import wavspa_lit.cli  # noqa: F401
     from wavspa_lit.__main__ import main
 

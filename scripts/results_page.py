@@ -1,7 +1,8 @@
-"""Writes the tables of docs/results.md and README.md from docs/results: `python scripts/results_page.py`.
+"""Writes the tables of docs/results.md, docs/reasoning.md and README.md: `python scripts/results_page.py`.
 
 A folder of docs/results is named {task}-{model}-seed{N} and holds the run's config.yaml, validation.csv (step,
-accuracy) and, where the run came to its end, results.json. A table stands between `<!-- table: TASK -->` and
+accuracy) and, where the run came to its end, results.json. Folders of docs/results/reasoning are named the same and
+hold results.json, of a test beyond the trained lengths or links. A table stands between `<!-- table: TASK -->` and
 `<!-- end -->`; what else stands there is replaced.
 """
 
@@ -17,10 +18,14 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from wavspa_lit.reporting.curves import curve_of
+from wavspa_lit.reporting.runs import read_tested
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
-NAME = re.compile(r"(?P<task>[a-z]+)-(?P<model>[a-z0-9]+)-seed(?P<seed>\d+)")
+REASONING = RESULTS / "reasoning"
+PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "reasoning.md", ROOT / "README.md")
+NAME = re.compile(r"(?P<task>[a-z_]+)-(?P<model>[a-z0-9]+)-seed(?P<seed>\d+)")
 MODELS = {
     "ada": "AdaWavSpA",
     "ada1": "AdaWavSpA, level 1",
@@ -32,6 +37,7 @@ MODELS = {
     "wide": "Transformer, widened",
 }
 HEAD = ("model", "level", "positions", "rate", "parameters", "seeds", "best validation", "test", "steps", "seconds")
+BEYOND = ("task", "model", "seeds", "parameters", "steps", "trained", "first beyond", "beyond", "a constant answer")
 PART = re.compile(r"(?P<begin><!-- table: (?P<task>[a-z]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
@@ -67,7 +73,6 @@ def row(model: str, cells: Sequence[Cell]) -> list[str]:
     encoder, optimizer = (cells[0].config["model"]["init_args"][name] for name in ("encoder", "optimizer"))
     tests = [cell.test["test/acc"] for cell in cells if "test/acc" in cell.test]
     seconds = [cell.fit["seconds"] for cell in cells if cell.fit]
-    ended = [cell for cell in cells if cell.fit]
     return [
         MODELS[model],
         str(encoder["wavelet"]["level"]) if encoder["space"] == "wavelet" else "",
@@ -75,13 +80,23 @@ def row(model: str, cells: Sequence[Cell]) -> list[str]:
         f"{optimizer['lr']:g}",
         next((f"{part['parameters']:,}" for cell in cells for part in (cell.fit, cell.test) if part), ""),
         ", ".join(str(cell.seed) for cell in cells),
-        spread([max(cell.validation) for cell in cells]) + ("" if ended else f", cut off after {cells[0].validated:,}"),
+        spread([max(cell.validation) for cell in cells]),
         (spread(tests) + (f" ({len(tests)} of {len(cells)})" if len(tests) < len(cells) else ""))
         if tests
         else "not tested",
-        f"{ended[0].fit['steps']:,}" if ended else "",
+        lengths_of(cells),
         f"{statistics.mean(seconds):.0f}" if seconds else "",
     ]
+
+
+def lengths_of(cells: Sequence[Cell]) -> str:
+    """How many steps the runs took: those that came to their end, and those that were cut off."""
+    whole = sorted({f"{cell.fit['steps']:,}" for cell in cells if cell.fit})
+    cut = [cell for cell in cells if not cell.fit]
+    if cut:
+        seeds = f" (seeds {', '.join(str(cell.seed) for cell in cut)})" if whole else ""
+        whole.append(f"cut off after {min(cell.validated for cell in cut):,}{seeds}")
+    return "; ".join(whole)
 
 
 def spread(values: Sequence[float]) -> str:
@@ -90,10 +105,44 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
+def beyond(name: re.Match[str], runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The row of a task and a model in the table of what lies beyond the trained lengths or links."""
+    tests = [run["test"] for run in runs]
+    first = [min(value for value in curve_of(test)[1] if value not in test["trained_values"]) for test in tests]
+    group = curve_of(tests[0])[0]
+    return [
+        name["task"].replace("_", " "),
+        MODELS[name["model"]],
+        str(len(runs)),
+        f"{tests[0]['parameters']:,}",
+        "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests})),
+        spread([test["test/acc_trained"] for test in tests]),
+        spread([test[f"test/acc_by_{group}/{value}"] for test, value in zip(tests, first, strict=True)]),
+        spread([test["test/acc_extrapolated"] for test in tests]),
+        spread([test["test/chance"] for test in tests[:1]]),
+    ]
+
+
+def reasoning() -> str:
+    """The Markdown table of all tested runs in docs/results/reasoning."""
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for folder in sorted(REASONING.iterdir()):
+        if NAME.fullmatch(folder.name):
+            found[folder.name.partition("-seed")[0]].append(folder)
+    rows = [beyond(NAME.fullmatch(runs[0].name), [read_tested(run) for run in runs]) for runs in found.values()]
+    return render([BEYOND, ["---"] * 2 + ["--:"] * 7, *rows])
+
+
 def table(task: str) -> str:
-    """The Markdown table of a task."""
+    """The Markdown table of a task of the arena, or of `reasoning`."""
+    if task == "reasoning":
+        return reasoning()
     rows = [row(model, cells) for model, cells in read(task).items()]
-    lines = [HEAD, ["---"] * 4 + ["--:"] + ["---"] + ["--:"] * 4, *rows]
+    return render([HEAD, ["---"] * 4 + ["--:"] + ["---"] + ["--:"] * 4, *rows])
+
+
+def render(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of a Markdown table."""
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

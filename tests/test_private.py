@@ -47,6 +47,7 @@ def test_private_methods_are_there(owner, name):
         (torch._dynamo.config, "recompile_limit", "speed.py"),
         (torch._dynamo.config, "optimize_ddp", "speed.py"),
         (torch._inductor.config.triton, "mix_order_reduction", "speed.py"),
+        (torch.optim.AdamW([torch.zeros(1)], fused=True), "_step_supports_amp_scaling", "optim/adamw.py"),
     ],
 )
 def test_what_is_used_of_pytorch_is_there(owner, name, file):

@@ -1,10 +1,15 @@
+import copy
 import math
 
 import pytest
+import torch
+from lightning import LightningModule, Trainer
 from torch import nn
+from torch.utils.data import DataLoader
 
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
+from wavspa_lit.optim.adamw import AdamW, FusedAdamW
 from wavspa_lit.wavelets import WaveletConfig
 
 
@@ -53,3 +58,57 @@ def test_constant_stays():
 def test_bad_settings_name_the_argument(argument):
     with pytest.raises(ValueError, match=f"optimizer.{next(iter(argument))}"):
         OptimizerConfig(**argument)
+
+
+class Regression(LightningModule):
+    """Fits the sum of three numbers by an optimiser that `kind` makes."""
+
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(0)
+        self.kind, self.layer = kind, nn.Linear(3, 1)
+
+    def training_step(self, batch, batch_idx):
+        return (self.layer(batch) - batch.sum(1, keepdim=True)).square().mean()
+
+    def configure_optimizers(self):
+        return self.kind(self.parameters(), lr=0.1, weight_decay=0.1)
+
+
+def trained(kind, folder):
+    model = Regression(kind)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_steps=4,
+        precision="bf16-mixed",
+        gradient_clip_val=0.1,
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, DataLoader(torch.randn(32, 3, generator=torch.Generator().manual_seed(0)), batch_size=8))
+    return model, trainer.optimizers[0]
+
+
+def test_the_fused_optimiser_clips_and_steps_as_the_other_one(tmp_path):
+    """On a CPU, too, Lightning refuses to clip beside a fused optimiser of PyTorch."""
+    (one, _), (other, _) = (trained(kind, tmp_path) for kind in (AdamW, FusedAdamW))
+    torch.testing.assert_close(one.layer.weight, other.layer.weight)
+
+
+@pytest.mark.parametrize("before,after", [(AdamW, FusedAdamW), (FusedAdamW, AdamW)])
+def test_either_optimiser_continues_from_the_state_of_the_other(tmp_path, before, after):
+    model, optimizer = trained(before, tmp_path)
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    continued = Regression(after)
+    continued.load_state_dict(weights)
+    resumed = continued.configure_optimizers()
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for each, steps in ((model, optimizer), (continued, resumed)):
+        steps.zero_grad()
+        each.training_step(torch.ones(8, 3) * torch.arange(3), 0).backward()
+        steps.step()
+    torch.testing.assert_close(model.layer.weight, continued.layer.weight)
+    assert all(state["step"] == 5 for state in resumed.state.values())

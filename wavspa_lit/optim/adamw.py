@@ -2,8 +2,10 @@
 
 import math
 import sys
+from collections.abc import Iterable
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -12,8 +14,21 @@ from wavspa_lit.optim.groups import parameter_groups
 from wavspa_lit.optim.schedules import schedule_factor
 
 
+class FusedAdamW(AdamW):
+    """AdamW as one kernel for all parameters of a group, which takes Python less time to launch.
+
+    PyTorch's own, `AdamW(fused=True)`, says that it undoes the scaling of float16 gradients itself, and Lightning
+    refuses to clip gradients that are still scaled. This one leaves that to the scaler, as an AdamW that is not fused
+    does.
+    """
+
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any) -> None:
+        super().__init__(params, fused=True, **options)
+        self._step_supports_amp_scaling = False
+
+
 def build_adamw(model: nn.Module, config: OptimizerConfig, training_steps: float) -> tuple[AdamW, LambdaLR]:
-    """AdamW over the parameter groups of a model, and a schedule counted in optimiser steps.
+    """AdamW over the parameter groups of a model, fused on a GPU, and a schedule counted in optimiser steps.
 
     Args:
         model: The model.
@@ -31,7 +46,8 @@ def build_adamw(model: nn.Module, config: OptimizerConfig, training_steps: float
                 "--trainer.max_epochs, model.optimizer.total_steps, or --model.optimizer.schedule constant"
             )
         total = sys.maxsize
-    optimizer = AdamW(
+    kind = FusedAdamW if all(parameter.is_cuda for parameter in model.parameters()) else AdamW
+    optimizer = kind(
         parameter_groups(model, config.weight_decay),
         lr=config.lr,
         betas=(config.beta1, config.beta2),

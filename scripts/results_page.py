@@ -105,14 +105,14 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
-def beyond(name: re.Match[str], runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The row of a task and a model in the table of what lies beyond the trained lengths or links."""
+def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The row of a model in the table of what lies beyond the trained lengths or links."""
     tests = [run["test"] for run in runs]
     first = [min(value for value in curve_of(test)[1] if value not in test["trained_values"]) for test in tests]
     group = curve_of(tests[0])[0]
     return [
-        name["task"].replace("_", " "),
-        MODELS[name["model"]],
+        task.replace("_", " "),
+        MODELS[model],
         str(len(runs)),
         f"{tests[0]['parameters']:,}",
         "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests})),
@@ -125,11 +125,11 @@ def beyond(name: re.Match[str], runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def reasoning() -> str:
     """The Markdown table of all tested runs in docs/results/reasoning."""
-    found: defaultdict[str, list[Path]] = defaultdict(list)
+    found: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for folder in sorted(REASONING.iterdir()):
-        if NAME.fullmatch(folder.name):
-            found[folder.name.partition("-seed")[0]].append(folder)
-    rows = [beyond(NAME.fullmatch(runs[0].name), [read_tested(run) for run in runs]) for runs in found.values()]
+        if name := NAME.fullmatch(folder.name):
+            found[name["task"], name["model"]].append(read_tested(folder))
+    rows = [beyond(task, model, runs) for (task, model), runs in found.items()]
     return render([BEYOND, ["---"] * 2 + ["--:"] * 7, *rows])
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 REASONING = RESULTS / "reasoning"
 PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "reasoning.md", ROOT / "README.md")
-NAME = re.compile(r"(?P<task>[a-z_]+)-(?P<model>[a-z0-9]+)-seed(?P<seed>\d+)")
+NAME = re.compile(r"(?P<task>[a-z0-9_]+)-(?P<model>[a-z0-9_-]+)-seed(?P<seed>\d+)")
 MODELS = {
     "ada": "AdaWavSpA",
     "ada1": "AdaWavSpA, level 1",
@@ -84,12 +84,12 @@ def row(model: str, cells: Sequence[Cell]) -> list[str]:
         (spread(tests) + (f" ({len(tests)} of {len(cells)})" if len(tests) < len(cells) else ""))
         if tests
         else "not tested",
-        lengths_of(cells),
+        steps_of(cells),
         f"{statistics.mean(seconds):.0f}" if seconds else "",
     ]
 
 
-def lengths_of(cells: Sequence[Cell]) -> str:
+def steps_of(cells: Sequence[Cell]) -> str:
     """How many steps the runs took: those that came to their end, and those that were cut off."""
     whole = sorted({f"{cell.fit['steps']:,}" for cell in cells if cell.fit})
     cut = [cell for cell in cells if not cell.fit]
@@ -112,14 +112,14 @@ def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str
     group = curve_of(tests[0])[0]
     return [
         task.replace("_", " "),
-        MODELS[model],
+        MODELS.get(model, model),
         str(len(runs)),
         f"{tests[0]['parameters']:,}",
         "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests})),
         spread([test["test/acc_trained"] for test in tests]),
         spread([test[f"test/acc_by_{group}/{value}"] for test, value in zip(tests, first, strict=True)]),
         spread([test["test/acc_extrapolated"] for test in tests]),
-        spread([test["test/chance"] for test in tests[:1]]),
+        spread([tests[0]["test/chance"]]),
     ]
 
 

@@ -5,11 +5,12 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from torch import nn
+from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
-from wavspa_lit.optim.adamw import AdamW, FusedAdamW
+from wavspa_lit.optim.adamw import FusedAdamW
 from wavspa_lit.wavelets import WaveletConfig
 
 

@@ -60,14 +60,14 @@ class Space(nn.Module, ABC):
         """
 
     def parts(self) -> list[tuple[nn.Module, str]] | None:
-        """What of the maps `compile_blocks(parts=True)` compiles, where it compiles a block in parts.
+        """What of the maps `compile_blocks(parts=True)` compiles; None, the default: it compiles whole blocks.
 
-        Worth it where the maps call small modules often, such as for each level, because code is made for each once.
+        Parts save time where the maps call a module often, such as once for each level, because the module is compiled
+        once.
 
         Returns:
-            Pairs of a module of this space and the name of its method, which takes and returns tensors. What is not
-            listed runs as it is; so an empty list leaves both maps as they are. None, the default: blocks of this
-            space are compiled whole, and the maps with them.
+            Pairs of a module of this space and the name of its method, which takes and returns tensors. The rest of the
+            maps is not compiled, so an empty list leaves them as they are.
         """
         return None
 

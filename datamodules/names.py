@@ -3,6 +3,8 @@
 from typing import Literal
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Padding = Literal["batch", "bucket", "max"]
 Target = Literal["class", "multilabel", "regression", "token"]
 IGNORED = -100
 """Label of what is not scored."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy
 from torch import Tensor
 
+from datamodules.buckets import choose_lengths
 from datamodules.errors import DataError, at_least_one
 from datamodules.loader import BatchDataset, ResumableLoader
-from datamodules.names import Split, Target
+from datamodules.names import SPLITS, Padding, Split, Target
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class SequenceData(ABC):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.num_workers, self.seed = num_workers, seed
         self.bucketed = False
+        self.padding: Padding = "batch"
+        self._batch_lengths: tuple[int, ...] | None = None
         self.input_names: list[str] | None = None
         self.other_data = False
         self._identity: dict[str, Any] | None = None
@@ -134,12 +137,21 @@ class SequenceData(ABC):
     @property
     def few_lengths(self) -> bool:
         """Whether `batch_lengths` is not None; known at once."""
-        return False
+        return self.padding != "batch"
 
     @property
     def batch_lengths(self) -> tuple[int, ...] | None:
-        """The lengths that batches may have, at most a dozen; None if any length may occur. May open the data."""
-        return None
+        """The lengths that batches may have, at most a dozen; None if any length may occur. May open the data.
+
+        With `padding: bucket` they are chosen from the lengths of all splits.
+        """
+        if self.padding == "max":
+            return (self.max_length,)
+        if self.padding == "bucket" and self._batch_lengths is None:
+            lengths = [self.dataset(split).example_lengths() for split in SPLITS]
+            known = numpy.concatenate([each for each in lengths if each is not None])
+            self._batch_lengths = choose_lengths(known, longest=self.max_length)
+        return self._batch_lengths
 
     @property
     def padding_id(self) -> int:

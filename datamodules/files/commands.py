@@ -9,8 +9,8 @@ from datamodules.errors import DataError
 from datamodules.files.data import FilesData
 from datamodules.files.reading import about_of
 from datamodules.files.schema import UNKNOWN
-from datamodules.files.splitting import SPLITS
 from datamodules.loader import IGNORED
+from datamodules.names import SPLITS
 
 BINS, BAR, SHOWN = 10, 40, 20
 SAMPLE = 2000

@@ -10,17 +10,15 @@ import numpy
 import torch
 from torch import Tensor
 
-from datamodules.buckets import choose_lengths
 from datamodules.errors import DataError
 from datamodules.files.dataset import FilesDataset
 from datamodules.files.encodings import Encoding
 from datamodules.files.reading import about_of, pack
 from datamodules.files.schema import BLOCK, Normalise, Schema
-from datamodules.files.settings import Padding, Sampling, Settings
-from datamodules.files.splitting import SPLITS
+from datamodules.files.settings import Sampling, Settings
 from datamodules.files.store import Store
 from datamodules.loader import BatchDataset, ResumableLoader
-from datamodules.names import Split, Target
+from datamodules.names import SPLITS, Padding, Split, Target
 from datamodules.packed import Part
 from datamodules.sequences import SequenceData
 
@@ -133,8 +131,7 @@ class FilesData(SequenceData):
             schema=schema,
         )
         self.store = Store({"train": train, "val": val, "test": test}, self.settings, seed)
-        self.bucketed = padding == "bucket"
-        self._batch_lengths: tuple[int, ...] | None = None
+        self.padding, self.bucketed = padding, padding == "bucket"
         self._inputs: FilesDataset | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -177,22 +174,6 @@ class FilesData(SequenceData):
     def paired(self) -> bool:
         """See `Facts`."""
         return self.settings.text2 is not None
-
-    @property
-    def few_lengths(self) -> bool:
-        """See `SequenceData.few_lengths`."""
-        return self.settings.padding != "batch"
-
-    @property
-    def batch_lengths(self) -> tuple[int, ...] | None:
-        """See `SequenceData.batch_lengths`; with `padding: bucket` chosen from the lengths of all splits."""
-        if self.settings.padding == "max":
-            return (self.max_length,)
-        if self.settings.padding == "bucket" and self._batch_lengths is None:
-            lengths = [self.dataset(split).example_lengths() for split in SPLITS]
-            known = numpy.concatenate([each for each in lengths if each is not None])
-            self._batch_lengths = choose_lengths(known, longest=self.max_length)
-        return self._batch_lengths
 
     def identity(self) -> dict[str, Any] | None:
         """See `SequenceData.identity`; None without files."""
@@ -250,7 +231,7 @@ class FilesData(SequenceData):
 
     @property
     def _pad_to(self) -> int | None:
-        return self.max_length if self.settings.padding == "max" else None
+        return self.max_length if self.padding == "max" else None
 
     def training_labels(self) -> Iterator[Tensor]:
         """The labels of the training examples, block by block."""

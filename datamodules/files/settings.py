@@ -7,9 +7,8 @@ from typing import Any, Literal, get_args
 
 from datamodules.files.encodings import ENCODINGS, Encoding
 from datamodules.files.schema import Normalise
-from datamodules.names import Split, Target
+from datamodules.names import Padding, Split, Target
 
-Padding = Literal["batch", "bucket", "max"]
 Sampling = Literal["shuffled", "balanced"]
 
 

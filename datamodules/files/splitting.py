@@ -6,8 +6,6 @@ import numpy
 
 from datamodules.names import Split
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
-
 
 def hold_out(
     candidates: numpy.ndarray, fractions: Mapping[Split, float], strata: numpy.ndarray | None, seed: int

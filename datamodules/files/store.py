@@ -18,9 +18,9 @@ from datamodules.files.labels import build_labels
 from datamodules.files.reading import VERSION, Reading, about_of, open_table, pack
 from datamodules.files.schema import LONGEST, Schema, learn
 from datamodules.files.settings import Settings
-from datamodules.files.splitting import SPLITS, hold_out
+from datamodules.files.splitting import hold_out
 from datamodules.fingerprints import combined, remembered
-from datamodules.names import Split
+from datamodules.names import SPLITS, Split
 
 
 class Store:

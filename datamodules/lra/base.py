@@ -4,20 +4,19 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy
 
 from datamodules.base import Split
-from datamodules.buckets import choose_lengths
 from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError
 from datamodules.inputs import Record, read_records
 from datamodules.loader import BatchDataset, ResumableLoader
 from datamodules.lra.origin import OriginDataModule, Source
+from datamodules.names import SPLITS, Padding
 from datamodules.packed import Part
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Protocol = Literal["holdout", "lra"]
 
 
@@ -56,7 +55,7 @@ class ArenaDataModule(OriginDataModule):
         source: Source = "auto",
         protocol: Protocol = "holdout",
         augment: bool = False,
-        padding: Literal["batch", "bucket", "max"] = "batch",
+        padding: Padding = "batch",
         mirrors: Sequence[str] = (),
         *,
         batch_size: int = 32,
@@ -76,7 +75,7 @@ class ArenaDataModule(OriginDataModule):
         choices = (
             ("source", source, ("auto", "files", "generate", "download")),
             ("protocol", protocol, ("holdout", "lra")),
-            ("padding", padding, ("batch", "bucket", "max")),
+            ("padding", padding, get_args(Padding)),
         )
         for name, value, known in choices:
             if value not in known:
@@ -85,28 +84,11 @@ class ArenaDataModule(OriginDataModule):
             raise ValueError("data.augment=true is outside data.protocol=lra; use data.protocol=holdout")
         self.protocol, self.augment, self.padding = protocol, augment, padding
         self.bucketed = padding == "bucket"
-        self._batch_lengths: tuple[int, ...] | None = None
 
     @property
     def task_name(self) -> str:
         """The task's name in folders and messages."""
         return type(self).__name__.lower()
-
-    @property
-    def few_lengths(self) -> bool:
-        """See `SequenceDataModule.few_lengths`."""
-        return self.padding != "batch"
-
-    @property
-    def batch_lengths(self) -> tuple[int, ...] | None:
-        """See `SequenceDataModule.batch_lengths`; with `padding: bucket` chosen from the lengths of all splits."""
-        if self.padding == "max":
-            return (self.max_length,)
-        if self.padding == "bucket" and self._batch_lengths is None:
-            lengths = [self.dataset(split).example_lengths() for split in SPLITS]
-            known = numpy.concatenate([each for each in lengths if each is not None])
-            self._batch_lengths = choose_lengths(known, longest=self.max_length)
-        return self._batch_lengths
 
     @property
     def cache(self) -> Path:

@@ -7,8 +7,9 @@ import numpy
 
 from datamodules.errors import DataError, MissingData
 from datamodules.loader import IGNORED, BatchDataset
-from datamodules.lra.base import SPLITS, ArenaDataModule
+from datamodules.lra.base import ArenaDataModule
 from datamodules.lra.pathfinder import Pathfinder
+from datamodules.names import SPLITS
 from datamodules.sources import pathfinder_release
 
 

@@ -13,7 +13,8 @@ from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError, at_least_one
 from datamodules.inputs import Record
-from datamodules.lra.base import SPLITS, ArenaDataModule, text_of
+from datamodules.lra.base import ArenaDataModule, text_of
+from datamodules.names import SPLITS
 from datamodules.packed import PackedDataset
 from datamodules.sources.listops import CLOSE, IDS, TOKENS, ZERO, Settings, cache_key, generate, pack
 

@@ -3,7 +3,6 @@
 import numpy
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 BUCKETS = 12
 """Most lengths that the batches of a data module have."""
@@ -70,13 +69,21 @@ def pad_batch(batch: dict[str, Tensor], length: int, padding_id: int = 0) -> dic
     """
     positions = batch["tokens"] if "tokens" in batch else batch["features"][..., 0]
     missing, fill = length - positions.shape[-1], {"tokens": padding_id, **FILL}
-    batch = {**batch, "mask": batch.get("mask", torch.ones(positions.shape, dtype=torch.bool))}
+    if "mask" not in batch:
+        batch = {**batch, "mask": torch.from_numpy(numpy.ones(positions.shape, bool))}
     if not missing:
         return batch
     padded = dict(batch)
     for name, value in batch.items():
         if name == "features":
-            padded[name] = pad(value, (0, 0, 0, missing))
+            padded[name] = _pad(value, -2, missing, 0)
         elif value.shape == positions.shape and not (name == "labels" and value.is_floating_point()):
-            padded[name] = pad(value, (0, missing), value=fill.get(name, 0))
+            padded[name] = _pad(value, -1, missing, fill.get(name, 0))
     return padded
+
+
+def _pad(value: Tensor, axis: int, missing: int, fill: int) -> Tensor:
+    """By NumPy, because PyTorch would wake all threads for it, and the training waits for those that are busy."""
+    widths = [(0, 0)] * value.dim()
+    widths[axis] = (0, missing)
+    return torch.from_numpy(numpy.pad(value.numpy(), widths, constant_values=fill))

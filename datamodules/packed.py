@@ -110,9 +110,13 @@ class ImageDataset(BatchDataset):
         if self.augment is not None:
             generator = numpy.random.default_rng([self.seed, self.epoch, int(indices[0])])
             images = numpy.stack([self.augment(image, generator) for image in images])
-        flat = torch.from_numpy(images.reshape(len(images), -1))
+        flat = images.reshape(len(images), -1)
+        if self.pixels == "tokens":
+            tokens = torch.from_numpy(numpy.add(flat, 1, dtype=numpy.int64))
+        else:
+            tokens = torch.from_numpy(flat.astype(numpy.float32)) / 127.5 - 1.0
         return {
-            "tokens": flat.long() + 1 if self.pixels == "tokens" else flat.float() / 127.5 - 1.0,
+            "tokens": tokens,
             "labels": torch.from_numpy(self.labels[indices].astype(numpy.int64)),
         }
 

@@ -94,7 +94,7 @@ def build_trainer(
     ours += [PredictionTable(output)]
     own_bar = any(isinstance(callback, ProgressBar) for callback in others)
     if options.get("enable_progress_bar") is not False and not own_bar:
-        # To show the loss, the bar waits for the GPU, which then runs out of work. So it is shown every tenth step.
+        # To draw the bar takes Python as long as to launch a step. So on a GPU it is drawn every tenth step.
         ours.append(Bar(refresh_rate=10 if torch.cuda.is_available() else 1) if on_terminal() else Lines())
     trainer = Trainer(
         default_root_dir=folder,

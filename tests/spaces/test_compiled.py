@@ -40,9 +40,9 @@ def test_a_block_is_compiled_once_for_all_lengths(space):
     assert graphs_of(lengths, space=space, attention=attention) == (1, 2)
 
 
-@pytest.mark.parametrize("kind,parts", [("fixed", 2), ("adaptive", 3), ("orthogonal", 3), ("lifting", 4)])
+@pytest.mark.parametrize("kind,parts", [("fixed", 3), ("adaptive", 4), ("orthogonal", 4), ("lifting", 5)])
 def test_parts_of_a_block_are_compiled_once_for_all_bands_and_lengths(kind, parts):
-    """The attention and the MLP, and what makes the filters, or both directions of lifting."""
+    """Norm, attention and MLP, and what makes the filters, or both directions of lifting."""
     wavelet = WaveletConfig(kind=kind, level=3, name="db2")
     found = graphs_of((80, 40, 37, 130), parts=True, wavelet=wavelet, positions="rotary")
     assert found == (parts, 2 * parts)
@@ -71,9 +71,9 @@ class HalvesInParts(Halves):
         return [(self.map, "forward")]
 
 
-@pytest.mark.parametrize("space,graphs", [(Halves, 1), (HalvesInParts, 3)])
+@pytest.mark.parametrize("space,graphs", [(Halves, 1), (HalvesInParts, 4)])
 def test_a_space_of_your_own_says_whether_its_blocks_are_compiled_in_parts(space, graphs):
-    """Whole, or the attention, the MLP and the map that the bands share."""
+    """Whole, or the norm, the attention, the MLP and the map that the bands share."""
     found = graphs_of(
         (80, 40, 36, 130), parts=True, space=f"{space.__module__}.{space.__name__}", attention={"heads": 2}
     )

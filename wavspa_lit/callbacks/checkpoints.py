@@ -47,7 +47,8 @@ class LastCheckpoint(ModelCheckpoint):
         if trainer.global_step == self._step:
             return  # gradients are being accumulated
         self._step = trainer.global_step
-        self._loops = copy.deepcopy(trainer.fit_loop.state_dict())
+        self._loops = loops = trainer.fit_loop.state_dict()
+        loops["state_dict"] = copy.deepcopy(loops["state_dict"])  # has the loaders' states; the rest is new every time
         if (trainer.should_stop or trainer.global_step == trainer.max_steps) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)
 

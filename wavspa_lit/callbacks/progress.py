@@ -19,7 +19,30 @@ def on_terminal() -> bool:
 
 
 class Bar(TQDMProgressBar):
-    """Lightning's bar, which after a resume in the middle of an epoch knows its total, too."""
+    """Lightning's bar, which after a resume in the middle of an epoch knows its total, too.
+
+    It takes the loss of the training itself, at the steps at which values are logged.
+    """
+
+    takes_loss = True
+    """Tasks need not hand over the loss."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._loss: dict[str, Any] = {}
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:  # type: ignore[override]
+        """What stands behind the bar."""
+        return super().get_metrics(trainer, pl_module) | self._loss
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Reads the loss, if it was logged."""
+        if not self._loss or logs(trainer, trainer.global_step):
+            known = trainer.callback_metrics
+            self._loss = {"train/loss": f"{float(known['train/loss']):.3g}"} if "train/loss" in known else {}
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # type: ignore[override]
         """Begins where the checkpoint was taken."""
@@ -46,6 +69,9 @@ class Lines(ProgressBar):
     A line has the step and their total, loss and accuracy, or another score of the task; those of training also the
     steps a second since the line before, validations left out, and the time that is left at the mean pace so far.
     """
+
+    takes_loss = True
+    """See `Bar.takes_loss`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -65,7 +65,8 @@ class Block(SpaceAttention):
         if maps is None or not isinstance(self.attentions, SeparateBands):
             return [(self, "forward")]
         attentions = [attention for attention in self.attentions if isinstance(attention, Attention)]
-        return [*((each, "mix_tokens") for each in attentions), *maps, (self, "mix_channels")]
+        tokens = [(self.attention_norm, "forward"), *((each, "mix_tokens") for each in attentions)]
+        return [*tokens, *maps, (self, "mix_channels")]
 
 
 class Conventions:

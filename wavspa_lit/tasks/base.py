@@ -175,7 +175,7 @@ class Task(Checkpointed, ABC):
         loss, _ = self.loss(logits, repeated) if weights is None else self.objective.loss(logits, repeated, weights)
         name, value = self.objective.batch_score(logits[-len(labels) :], labels)
         if logged := self._logs_step():
-            self.log("train/loss", loss, prog_bar=True)
+            self.log("train/loss", loss, prog_bar=self._in_bar())
             self.log(f"train/{name}", value)
         weight = self.encoder_config.wavelet.penalty
         banks = [module for module in self.encoder.modules() if isinstance(module, FilterBank)] if weight else []
@@ -199,6 +199,11 @@ class Task(Checkpointed, ABC):
         step = self.trainer.global_step + 1
         first, self._logged = not self._logged, True
         return first or logs(self.trainer, step) or step == self.trainer.max_steps or self.trainer.is_last_batch
+
+    def _in_bar(self) -> bool:
+        """Whether a progress bar has to be handed the loss. Lightning then waits for the GPU at every step."""
+        bar = self._trainer and self._trainer.progress_bar_callback
+        return bar is not None and not getattr(bar, "takes_loss", False)
 
     def _accumulated(self) -> tuple[int, int]:
         """The number of batches of an optimiser step, and that of the last one of an epoch; 0 if it has as many."""

@@ -84,6 +84,8 @@ def pad_batch(batch: dict[str, Tensor], length: int, padding_id: int = 0) -> dic
 
 def _pad(value: Tensor, axis: int, missing: int, fill: int) -> Tensor:
     """By NumPy, because PyTorch would wake all threads for it, and the training waits for those that are busy."""
-    widths = [(0, 0)] * value.dim()
-    widths[axis] = (0, missing)
-    return torch.from_numpy(numpy.pad(value.numpy(), widths, constant_values=fill))
+    narrow, shape = value.numpy(), list(value.shape)
+    shape[axis] += missing
+    wide = numpy.full(shape, fill, narrow.dtype)
+    wide[tuple(map(slice, narrow.shape))] = narrow
+    return torch.from_numpy(wide)

@@ -33,6 +33,15 @@ def test_rows_are_padded_and_masked():
     assert "mask" not in dataset()[numpy.array([2, 6])]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_for_a_gpu_are_pinned(workers):
+    loader = ResumableLoader(dataset(), batch_size=5, training=False, num_workers=workers)
+    batches = list(loader)
+    assert all(tensor.is_pinned() for batch in batches for tensor in batch.values())
+    assert [label for batch in batches for label in batch["labels"].tolist()][:23] == list(range(23))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("stop", [0, 1, 3, 4])
 def test_resume_continues_with_the_next_batch(workers, stop):

@@ -173,8 +173,8 @@ class Task(Checkpointed, ABC):
         repeated = self.labels_of_passes(labels, batch)
         weights = self.objective.weights
         loss, _ = self.loss(logits, repeated) if weights is None else self.objective.loss(logits, repeated, weights)
-        name, value = self.objective.batch_score(logits[-len(labels) :], labels)
         if logged := self._logs_step():
+            name, value = self.objective.batch_score(logits[-len(labels) :], labels)
             self.log("train/loss", loss, prog_bar=self._in_bar())
             self.log(f"train/{name}", value)
         weight = self.encoder_config.wavelet.penalty

@@ -179,7 +179,8 @@ class WavspaCLI(LightningCLI):
                 "give --data.padding bucket or max where there is one, or --speed compile"
             )
         if self.speed != "eager":
-            compile_blocks(self.model.encoder.blocks, parts=self.speed == "graphs")
+            encoder = self.model.encoder
+            compile_blocks([*encoder.blocks, encoder.norm], parts=self.speed == "graphs")
         if self.speed == "graphs":
             GraphedStates(self.model.encoder)
 

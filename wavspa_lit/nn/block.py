@@ -50,7 +50,11 @@ class Block(SpaceAttention):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """Maps x (batch, length, channels) to the same shape; see `SpaceAttention.forward` for the arguments."""
-        return self.mix_channels(x, super().forward(self.attention_norm(x), mask, position))
+        return self.mix_channels(x, super().forward(self.normed(x), mask, position))
+
+    def normed(self, x: Tensor) -> Tensor:
+        """What the space is given, x after the first norm: (batch, length, channels)."""
+        return self.space.take(self.attention_norm(x))
 
     def mix_channels(self, x: Tensor, attended: Tensor) -> Tensor:
         """What follows the attention: residual connections and the MLP, all (batch, length, channels)."""
@@ -65,8 +69,8 @@ class Block(SpaceAttention):
         if maps is None or not isinstance(self.attentions, SeparateBands):
             return [(self, "forward")]
         attentions = [attention for attention in self.attentions if isinstance(attention, Attention)]
-        tokens = [(self.attention_norm, "forward"), *((each, "mix_tokens") for each in attentions)]
-        return [*tokens, *maps, (self, "mix_channels")]
+        own = [(self, "normed"), (self, "mix_channels")]
+        return [*own, *((each, "mix_tokens") for each in attentions), *maps]
 
 
 class Conventions:

@@ -33,6 +33,10 @@ class Space(nn.Module, ABC):
         """Names of the bands, for pictures and curves."""
         return [f"band {number}" for number in range(1, len(self.strides) + 1)]
 
+    def take(self, x: Tensor) -> Tensor:
+        """X (batch, length, channels) in the dtype in which `analyse` computes; a block joins this to its norm."""
+        return x
+
     @abstractmethod
     def lengths(self, length: int) -> list[int]:
         """Entries of each band for that many tokens."""

@@ -54,14 +54,19 @@ class WaveletSpace(Space):
         """See `Space.lengths`."""
         return [mask.shape[1] for mask in self._masks(torch.ones(1, length, dtype=torch.bool))]
 
+    def take(self, x: Tensor) -> Tensor:
+        """See `Space.take`: the dtype of autocast.
+
+        Otherwise the attention would cast each band by itself, which costs a second pass over the coefficients. Nothing
+        is lost, because the transforms accumulate in float32.
+        """
+        device = x.device.type
+        return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+
     def analyse(self, x: Tensor, mask: Tensor | None) -> list[Band]:
         """See `Space.analyse`; a coefficient is valid if its filter touches a token."""
-        if torch.is_autocast_enabled(x.device.type):
-            # Cast here, because the attention would otherwise cast each band by itself, which costs a second pass over
-            # the coefficients. Nothing is lost, because the transforms accumulate in float32.
-            x = x.to(torch.get_autocast_dtype(x.device.type))
         transform = wavelet_packet if self.packets else wavedec
-        bands = transform(x, self.bank, self.level, self.mode, mask=mask)
+        bands = transform(self.take(x), self.bank, self.level, self.mode, mask=mask)
         masks = [None] * len(bands) if mask is None else self._masks(mask)
         return [Band(band, valid) for band, valid in zip(bands, masks, strict=True)]
 

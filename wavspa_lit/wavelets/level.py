@@ -22,15 +22,18 @@ def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:
     return (lengths + 1) // 2 + taps - 2 if mode == "official" else (lengths + taps - 1) // 2
 
 
-def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: str = "auto") -> tuple[Tensor, Tensor]:
+def analyse(
+    x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: str = "auto", *, clean: bool = True
+) -> tuple[Tensor, Tensor]:
     """One level of analysis.
 
     Args:
-        x: (batch, length, channels). Entries after the end of a row must be zero.
+        x: (batch, length, channels).
         bank: The filters of this level.
         mode: Boundary rule.
         lengths: (batch,) int64, the length of each row; None: all rows are as long as x.
         backend: See `wavedec`.
+        clean: Whether entries after the end of a row are zero. If not, they are not read.
 
     Returns:
         Approximation and detail, each (batch, coefficients, channels) in the dtype of x. Entries after the last
@@ -40,7 +43,7 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
         ValueError: If the filters do not fit the channels, or the backend cannot serve x.
     """
     if isinstance(bank, Lifting):
-        return bank.analyse(x, lengths)
+        return bank.analyse(x if clean else inside(x, lengths), lengths)
     filters = as_filters(bank).for_channels(x.shape[2])
     taps, dtype = len(filters.dec_lo), x.dtype
     wide = torch.promote_types(dtype, torch.float32)
@@ -52,7 +55,8 @@ def analyse(x: Tensor, bank: Bank, mode: str, lengths: Tensor | None, backend: s
     if way == "triton":
         low, high = triton.analyse(x, weights, mode, count, lengths, ends)
     else:
-        extended = _extended(x.to(wide), taps, mode, lengths, ends)[:, :samples]
+        x = x.to(wide) if clean else inside(x.to(wide), lengths)
+        extended = _extended(x, taps, mode, lengths, ends)[:, :samples]
         low, high = (inside(band, ends) for band in LOOPS[way].down(extended, *weights))
     return low.to(dtype), high.to(dtype)
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from wavspa_lit.wavelets.backends import Backend
+from wavspa_lit.wavelets.boundary import inside
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
-from wavspa_lit.wavelets.transform import at_level, channels_last, check, check_rule, masked, path_of_lengths
+from wavspa_lit.wavelets.transform import at_level, channels_last, check, check_rule, path_of_lengths, row_lengths
 
 
 def wavelet_packet(
@@ -39,11 +40,11 @@ def wavelet_packet(
     """
     signal, restore = channels_last(x, axis, mask)
     level = check(signal, bank, level, mode)
-    signal, lengths = masked(signal, mask)
-    bands = [signal]
+    lengths = row_lengths(signal, mask)
+    bands = [signal if level else inside(signal, lengths)]
     for depth in range(level):
         step = at_level(bank, depth)
-        bands = [half for band in bands for half in analyse(band, step, mode, lengths, backend)]
+        bands = [half for band in bands for half in analyse(band, step, mode, lengths, backend, clean=depth > 0)]
         lengths = None if lengths is None else coefficient_lengths(lengths, step, mode)
     return [restore(band) for band in bands]
 

@@ -12,7 +12,7 @@ from wavspa_lit import choices
 from wavspa_lit.padding import check_padding
 from wavspa_lit.wavelets.backends import Backend
 from wavspa_lit.wavelets.bank import as_filters
-from wavspa_lit.wavelets.boundary import MODES
+from wavspa_lit.wavelets.boundary import MODES, inside
 from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
 from wavspa_lit.wavelets.lifting import Lifting
 
@@ -54,11 +54,13 @@ def wavedec(
     """
     signal, restore = channels_last(x, axis, mask)
     level = check(signal, bank, level, mode)
-    signal, lengths = masked(signal, mask)
+    lengths = row_lengths(signal, mask)
     details: list[Tensor] = []
+    if not level:
+        signal = inside(signal, lengths)
     for depth in range(level):
         step = at_level(bank, depth)
-        signal, detail = analyse(signal, step, mode, lengths, backend)
+        signal, detail = analyse(signal, step, mode, lengths, backend, clean=depth > 0)
         lengths = None if lengths is None else coefficient_lengths(lengths, step, mode)
         details.append(detail)
     return [restore(band) for band in (signal, *reversed(details))]
@@ -227,24 +229,17 @@ def channels_last(x: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, An
     return moved.flatten(0, -3) if moved.dim() > 2 else moved[None], restore
 
 
-def masked(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Sets padding to zero.
-
-    Args:
-        x: (batch, length, channels).
-        mask: See `wavedec`.
-
-    Returns:
-        x with zeros after the end of each row, and the lengths (batch,) int64 of the rows, None without a mask.
+def row_lengths(x: Tensor, mask: Tensor | None) -> Tensor | None:
+    """The lengths (batch,) int64 of the rows of x (batch, length, channels); None without a mask.
 
     Raises:
         ValueError: If the mask is of another length.
     """
     if mask is None:
-        return x, None
+        return None
     if mask.shape[1] != x.shape[1]:
         raise ValueError(f"mask covers {mask.shape[1]} samples, x has {x.shape[1]}")
-    return x.masked_fill(~mask[..., None], 0.0), mask.sum(-1)
+    return mask.sum(-1)
 
 
 def check_rule(mode: str, level: int = 0) -> None:

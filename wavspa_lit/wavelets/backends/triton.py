@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op, triton_op, wrap_triton
 
-from wavspa_lit.wavelets.boundary import extend
+from wavspa_lit.wavelets.boundary import extend, inside
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 """Whether Triton runs kernels in Python, on the CPU."""
@@ -48,12 +48,12 @@ _operator = partial(triton_op if AVAILABLE and not INTERPRETED else custom_op, m
 def analyse(
     x: Tensor, filters: Sequence[Tensor], mode: str, count: int, lengths: Tensor | None, counts: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """One level of analysis: `down` with any boundary rule."""
+    """One level of analysis: `down` with any boundary rule. What x holds after the end of a row is not read."""
     taps = len(filters[0])
     if mode in RULES:
         return down(x, *filters, _offset(taps, mode), count, mode, lengths, counts)
     # Extend in float32, because rounding the extension would put errors into boundary coefficients and their gradients.
-    extended = extend(x.float(), taps - 2, taps - 1, mode, lengths)
+    extended = extend(inside(x.float(), lengths), taps - 2, taps - 1, mode, lengths)
     return down(extended, *filters, 0, count, "zero", None if lengths is None else lengths + 2 * taps - 3, counts)
 
 

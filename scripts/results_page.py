@@ -94,7 +94,7 @@ def steps_of(cells: Sequence[Cell]) -> str:
     whole = sorted({f"{cell.fit['steps']:,}" for cell in cells if cell.fit})
     cut = [cell for cell in cells if not cell.fit]
     if cut:
-        seeds = f" (seeds {', '.join(str(cell.seed) for cell in cut)})" if whole else ""
+        seeds = f" (seed{'s' * (len(cut) > 1)} {', '.join(str(cell.seed) for cell in cut)})" if whole else ""
         whole.append(f"cut off after {min(cell.validated for cell in cut):,}{seeds}")
     return "; ".join(whole)
 

@@ -74,3 +74,14 @@ def test_nothing_changes_and_long_sequences_are_pooled():
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not model.blocks[0].attentions._forward_pre_hooks
     assert "weigh" not in vars(model.blocks[0].attentions[0])
+
+
+@pytest.mark.parametrize("settings", [{}, {"space": "token", "positions": "alibi"}])
+def test_views_are_in_single_precision_also_in_a_training_in_half(settings):
+    with torch.autocast("cpu", torch.bfloat16):
+        views = look_inside(encoder(**settings), TOKENS)
+    for exact, view in zip(look_inside(encoder(**settings), TOKENS), views, strict=True):
+        for kind in ("rms", "maps", "entropies"):
+            for tensor, expected in zip(getattr(view, kind), getattr(exact, kind), strict=True):
+                assert tensor.dtype == torch.float32
+                torch.testing.assert_close(tensor, expected, rtol=0.1, atol=0.02)

@@ -109,14 +109,15 @@ def _keep_weights(view: Inside, weigh: Callable[..., Tensor]) -> Callable[..., T
     def keep(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
         length = k.shape[-2]
         rows = torch.linspace(0, length - 1, min(length, MOST), device=q.device).round().long()
-        scores = q[0, :, rows].float() @ k[0].float().transpose(-1, -2) / math.sqrt(q.shape[-1])
-        if bias is not None:
-            seen = bias.expand(*q.shape[:-1], length)[0][:, rows]
-            scores = scores.masked_fill(~seen, -torch.inf) if seen.dtype == torch.bool else scores + seen
-        weights = scores.softmax(-1)
-        entropy = torch.special.entr(weights).sum(-1).mean(-1) / (math.log(length) or 1.0)
-        view.entropies.append(entropy.cpu())
-        view.maps.append((adaptive_avg_pool1d(weights.mean(0), len(rows)) * length).cpu())
+        with torch.autocast(q.device.type, enabled=False):
+            scores = q[0, :, rows].float() @ k[0].float().transpose(-1, -2) / math.sqrt(q.shape[-1])
+            if bias is not None:
+                seen = bias.expand(*q.shape[:-1], length)[0][:, rows]
+                scores = scores.masked_fill(~seen, -torch.inf) if seen.dtype == torch.bool else scores + seen
+            weights = scores.softmax(-1)
+            entropy = torch.special.entr(weights).sum(-1).mean(-1) / (math.log(length) or 1.0)
+            view.entropies.append(entropy.cpu())
+            view.maps.append((adaptive_avg_pool1d(weights.mean(0), len(rows)) * length).cpu())
         return weigh(q, k, v, bias)
 
     return keep

@@ -34,7 +34,7 @@ class Space(nn.Module, ABC):
         return [f"band {number}" for number in range(1, len(self.strides) + 1)]
 
     def take(self, x: Tensor) -> Tensor:
-        """X (batch, length, channels) in the dtype in which `analyse` computes; a block joins this to its norm."""
+        """The tokens x of `analyse` in the dtype in which it computes; blocks join this to their norm."""
         return x
 
     @abstractmethod

@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict
 from typing import Any, NoReturn, Union, get_args
 
 import jsonargparse
@@ -200,22 +200,28 @@ def nearest(message: str) -> str:
     unknown = (match[1] or match[2]).replace("init_args.", "")
     front, dot, last = unknown.rpartition(".")
     unknown = f"{front}{dot}{OTHER_NAMES.get(last, last)}"
-    known = sorted(set(_options()))
+    known = _options()
     ends = {name: name.removeprefix("model.") if unknown.startswith("encoder") else name for name in known}
     if "." not in unknown:
         ends = {name: name.rsplit(".", 1)[-1] for name in known}
     close = difflib.get_close_matches(unknown, ends.values(), n=1)
-    names = [f"--{name}" for name, end in ends.items() if close and end == close[0]]
-    return f"; did you mean {' or '.join(names[:3])}?" if names else ""
+    names = [name for name, end in ends.items() if close and end == close[0]]
+    if match[2] and close == [unknown] and len(names) == 1 and names[0].count(".") == 1:
+        owners = ", ".join(sorted(known[names[0]]))
+        return f": --{names[0]} is of {owners}; --help after the config shows those that can be given"
+    return f"; did you mean {' or '.join(f'--{name}' for name in names[:3])}?" if names else ""
 
 
-def _options() -> Iterator[str]:
-    """The options of the trainer, of every task and of every data module."""
-    yield from ("run", "resume", "init_from", "speed", "inputs", "output", "length", "other_data", "trust")
-    yield from ("ckpt_path", "config", "print_config", "seed_everything")
+def _options() -> dict[str, list[str]]:
+    """The options of the trainer, of every task and of every data module, and the classes that have them."""
+    own = ("run", "resume", "init_from", "speed", "inputs", "output", "length", "other_data", "trust")
+    options: defaultdict[str, list[str]] = defaultdict(list)
+    options |= {name: [] for name in (*own, "ckpt_path", "config", "print_config", "seed_everything")}
     kinds: list[tuple[type, str]] = [(Trainer, "trainer"), (EMA, "trainer.callbacks"), (StopEarly, "trainer.callbacks")]
     kinds += [(ModelCheckpoint, name) for name in ("best_checkpoint", "last_checkpoint")]
     kinds += [(kind, "model") for kind in TASKS.values()]
     kinds += [(getattr(datamodules, name), "data") for name in datamodules.__all__]
     for kind, group in kinds:
-        yield from (f"{group}.{name}" for name, _ in arguments(kind))
+        for name, _ in arguments(kind):
+            options[f"{group}.{name}"].append(kind.__name__)
+    return dict(sorted(options.items()))

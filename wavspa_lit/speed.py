@@ -126,6 +126,9 @@ def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **option
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     # Inductor would decide by the length which reductions to fuse, and compile again beyond it.
     set_option(torch._inductor.config.triton, "mix_order_reduction", False)
+    # Inductor would time some reductions anew in every process, choose another one, and round otherwise after a resume
+    # (PyTorch's issue 189121). What it chooses among the others is kept beside the compiled code.
+    set_option(torch._inductor.config, "dynamic_scale_rblock", False)
     # PyTorch would cut each block in two, so that DDP can send gradients sooner. A block is small, so splitting it to
     # overlap its all-reduce gains nothing.
     set_option(torch._dynamo.config, "optimize_ddp", False)

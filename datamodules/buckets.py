@@ -83,7 +83,10 @@ def pad_batch(batch: dict[str, Tensor], length: int, padding_id: int = 0) -> dic
 
 
 def _pad(value: Tensor, axis: int, missing: int, fill: int) -> Tensor:
-    """By NumPy, because PyTorch would wake all threads for it, and the training waits for those that are busy."""
+    """The tensor with `missing` more entries along the axis, all of them `fill`.
+
+    NumPy writes it, because PyTorch would share so little work among all threads, and wait for those that are busy.
+    """
     narrow, shape = value.numpy(), list(value.shape)
     shape[axis] += missing
     wide = numpy.full(shape, fill, narrow.dtype)

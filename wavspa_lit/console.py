@@ -208,7 +208,7 @@ def nearest(message: str) -> str:
     names = [name for name, end in ends.items() if close and end == close[0]]
     if match[2] and close == [unknown] and len(names) == 1 and names[0].count(".") == 1:
         owners = ", ".join(sorted(known[names[0]]))
-        return f": --{names[0]} is of {owners}; --help after the config shows those that can be given"
+        return f": --{names[0]} belongs to {owners}; with --help after it, a config shows the options that it takes"
     return f"; did you mean {' or '.join(f'--{name}' for name in names[:3])}?" if names else ""
 
 

@@ -33,7 +33,8 @@ def analyse(
         mode: Boundary rule.
         lengths: (batch,) int64, the length of each row; None: all rows are as long as x.
         backend: See `wavedec`.
-        clean: Whether entries after the end of a row are zero. If not, they are not read.
+        clean: Whether entries after the end of each row are zero. If not, they may hold anything, because zeros are
+            taken instead of them.
 
     Returns:
         Approximation and detail, each (batch, coefficients, channels) in the dtype of x. Entries after the last

@@ -1,8 +1,15 @@
 """Masks of padded batches: what they must look like, and a check that does not wait for a GPU."""
 
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
+
+T = TypeVar("T")
 
 WANTED = (
     "padding must lie after the tokens (padding_side='right' of tokenizers), because a row's length is read from it"
@@ -42,3 +49,37 @@ def check_padding(mask: Tensor | None) -> None:
     elif mask.device.type == "cpu" and gaps.any():
         raise ValueError(f"mask: padding lies before a token in row {int(gaps.nonzero()[0, 0])}; {WANTED}")
     _checked[mask] = version
+
+
+_derived: ContextVar[dict[Hashable, tuple[Tensor, Any]] | None] = ContextVar("derived", default=None)
+
+
+@contextmanager
+def layers_share_masks() -> Iterator[None]:
+    """Within it, what layers derive from one mask is derived once, see `once`.
+
+    It ends with a forward pass, so that nothing is kept of a mask whose values change, as in the memory of CUDA graphs.
+    """
+    token = _derived.set({})
+    try:
+        yield
+    finally:
+        _derived.reset(token)
+
+
+def once(source: Tensor, key: Hashable, derive: Callable[[], T]) -> T:
+    """What `derive` makes of a mask or of lengths, made once for all layers inside `layers_share_masks`.
+
+    These are a dozen tiny kernels a layer. Compiled code derives it by itself.
+
+    Args:
+        source: What it is made of.
+        key: What it depends on besides.
+        derive: Makes it.
+    """
+    if torch.compiler.is_compiling() or (derived := _derived.get()) is None:
+        return derive()
+    place = (id(source), key)
+    if place not in derived:
+        derived[place] = source, derive()  # with its source, whose id stays its own
+    return derived[place][1]

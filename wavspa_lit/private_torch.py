@@ -5,8 +5,6 @@ PyTorch's version has no cap: a function here does nothing where a version lacks
 """
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -54,18 +52,3 @@ def set_option(config: Any, name: str, value: Any) -> None:
     """
     if hasattr(config, name):
         setattr(config, name, value)
-
-
-@contextmanager
-def streams_may_differ() -> Iterator[None]:
-    """Suppresses PyTorch's warning of gradients that are accumulated on another stream than they were made on.
-
-    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/autograd/graph.py
-    """
-    warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)
-    before = getattr(torch._C, "_warn_on_accumulate_grad_stream_mismatch", lambda: True)()
-    warn(False)
-    try:
-        yield
-    finally:
-        warn(before)

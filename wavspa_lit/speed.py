@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.choices import check
-from wavspa_lit.private_torch import set_option, start_compiler_processes, streams_may_differ
+from wavspa_lit.private_torch import set_option, start_compiler_processes
 
 if TYPE_CHECKING:
     from wavspa_lit.nn import Encoder
@@ -21,6 +21,8 @@ Speed = Literal["auto", "eager", "compile", "graphs"]
 
 VARIANTS = 64
 """Shapes and modes for which the compiler may make code: twelve lengths, in training and in evaluation."""
+WARM_UP = 3
+"""Calls before a recording, as many as PyTorch makes."""
 
 
 def choose_speed(
@@ -182,7 +184,7 @@ class GraphedStates:
 
     def __init__(self, encoder: "Encoder") -> None:
         self.encoder, self.plain = encoder, encoder.states
-        self._graphs: dict[Any, Callable[..., Tensor]] = {}
+        self._graphs: dict[Any, RecordedStates] = {}
         self._pending = False
         self._pool: Any = None
         encoder.states = self  # type: ignore[method-assign]
@@ -194,7 +196,9 @@ class GraphedStates:
         arguments = (inputs,) if mask is None else (inputs, mask)
         key = (inputs.shape, inputs.dtype, mask is None)
         if key not in self._graphs:
-            self._graphs[key] = self._record(*arguments)
+            self._pool = self._pool or torch.cuda.graph_pool_handle()
+            parameters = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+            self._graphs[key] = RecordedStates(self.plain, arguments, parameters, self._pool)
         self._pending = True
         states = self._graphs[key](*arguments)
         states.register_hook(self._done)
@@ -203,31 +207,71 @@ class GraphedStates:
     def _done(self, gradient: Tensor) -> None:
         self._pending = False
 
-    def _record(self, *arguments: Tensor) -> Callable[..., Tensor]:
-        self._pool = self._pool or torch.cuda.graph_pool_handle()
+
+class RecordedStates:
+    """A function of tensors and parameters as two CUDA graphs.
+
+    `torch.cuda.make_graphed_callables` records the same, but hands each gradient to autograd, which takes Python a
+    millisecond for a hundred parameters. Here the backward pass puts gradients into `grad` itself. Only DDP needs
+    autograd for that, because it waits for every gradient.
+
+    Args:
+        function: Maps the arguments to one tensor.
+        arguments: Tensors of the shapes that are recorded.
+        parameters: What the function depends on besides.
+        pool: The graphs' memory.
+    """
+
+    def __init__(
+        self, function: Callable[..., Tensor], arguments: tuple[Tensor, ...], parameters: list[nn.Parameter], pool: Any
+    ) -> None:
+        self.arguments = tuple(argument.clone() for argument in arguments)
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        # Autograd must know one parameter at least, to ask for a gradient at all.
+        self.known = len(parameters) if distributed else 1
+        self.parameters = parameters
         # Recording draws random numbers: a training that resumes records at another step, and must not see it.
-        before = torch.cuda.get_rng_state(arguments[0].device)
+        device = arguments[0].device
+        before = torch.cuda.get_rng_state(device)
         dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")
         with torch.autocast("cuda", dtype, enabled, cache_enabled=False):
-            samples = tuple(argument.clone() for argument in arguments)
-            recorded = _States(self)
-            with streams_may_differ():  # the recording warms up on one stream and records on another
-                graph: Any = torch.cuda.make_graphed_callables(recorded, samples, pool=self._pool)
-        # The recording's autograd graph keeps the nodes that take up the parameters' gradients, and these belong to
-        # the stream of the recording: every later backward pass would wait for that stream.
-        recorded.states.detach_()
-        torch.cuda.set_rng_state(before, arguments[0].device)
-        return graph
+            torch.cuda.synchronize(device)
+            with torch.cuda.stream(torch.cuda.Stream(device)):  # what is set up at a first call must not be recorded
+                for _ in range(WARM_UP):
+                    states = function(*self.arguments)
+                    gradients = torch.autograd.grad(states, parameters, torch.zeros_like(states))
+                del states, gradients
+            torch.cuda.synchronize(device)
+            self.forth, self.back = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.forth, pool=pool):
+                states = function(*self.arguments)
+            self.gradient = torch.empty_like(states)
+            with torch.cuda.graph(self.back, pool=pool):
+                self.gradients = torch.autograd.grad(states, parameters, self.gradient)
+        self.states = states.detach()
+        torch.cuda.set_rng_state(before, device)
+
+    def __call__(self, *arguments: Tensor) -> Tensor:
+        """The function of arguments of the recorded shapes."""
+        return _Replay.apply(self, *arguments, *self.parameters[: self.known])  # type: ignore[no-untyped-call]
 
 
-class _States(nn.Module):
-    """`states` as a module, so that PyTorch finds the parameters, which it wants to know for the backward pass."""
+class _Replay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, recorded: RecordedStates, *tensors: Tensor) -> Tensor:
+        ctx.recorded, ctx.unknown = recorded, len(recorded.arguments) + 1
+        for own, given in zip(recorded.arguments, tensors, strict=False):
+            own.copy_(given)
+        recorded.forth.replay()
+        return recorded.states.detach()
 
-    def __init__(self, graphed: GraphedStates) -> None:
-        super().__init__()
-        self.encoder, self.plain = graphed.encoder, graphed.plain
-
-    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `Encoder.states`."""
-        self.states = self.plain(inputs, mask)
-        return self.states
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        recorded = ctx.recorded
+        recorded.gradient.copy_(gradient)
+        recorded.back.replay()
+        known, own = recorded.known, slice(recorded.known, None)
+        for parameter, value in zip(recorded.parameters[own], recorded.gradients[own], strict=True):
+            parameter.grad = value
+        return *[None] * ctx.unknown, *(value.detach() for value in recorded.gradients[:known])

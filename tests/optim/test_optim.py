@@ -1,5 +1,6 @@
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -113,3 +114,27 @@ def test_either_optimiser_continues_from_the_state_of_the_other(tmp_path, before
         steps.step()
     torch.testing.assert_close(model.layer.weight, continued.layer.weight)
     assert all(state["step"] == 5 for state in resumed.state.values())
+
+
+def test_the_fused_optimiser_computes_what_pytorchs_fused_one_computes():
+    """To the bit, also where a parameter has no gradient, and after a state is loaded."""
+    models, optimizers = [], []
+    for kind in (FusedAdamW, partial(AdamW, fused=True)):
+        torch.manual_seed(0)
+        models.append(nn.Sequential(nn.Linear(5, 4), nn.GELU(), nn.Linear(4, 3)))
+        first, *others = models[-1].parameters()
+        optimizers.append(kind([{"params": [first], "weight_decay": 0.1}, {"params": others}], lr=0.1))
+    for step in range(6):
+        for model, optimizer in zip(models, optimizers, strict=True):
+            optimizer.zero_grad()
+            model(torch.ones(2, 5) * step)[:, step % 3].sum().backward()
+            if step == 2:
+                model[2].bias.grad = None
+            if isinstance(optimizer, FusedAdamW):
+                optimizer.clip(0.5)
+            else:
+                nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            if step == 3:
+                optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        assert all(map(torch.equal, *(list(model.parameters()) for model in models)))

@@ -2,8 +2,13 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from wavspa_lit.attention.base import WeightedAttention, seeing
+from wavspa_lit.private_torch import exporting
+
+NARROW = 32
+"""Channels of a head up to which `unmasked` is faster than a mask."""
 
 
 class SoftmaxAttention(WeightedAttention):
@@ -13,11 +18,34 @@ class SoftmaxAttention(WeightedAttention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`."""
+        half = q.is_cuda and q.dtype in (torch.bfloat16, torch.float16)
+        if mask is not None and half and self.head_dim <= NARROW and self.positions != "alibi" and not exporting():
+            return unmasked(q, k, v, seeing(mask), self.dropout if self.training else 0.0)
         bias = None if mask is None else seeing(mask)[:, None, None, :]
         if self.positions == "alibi":
             distances = alibi(self.heads, k.shape[-2], self.stride, k)
             bias = distances if bias is None else distances.masked_fill(~bias, -torch.inf)
         return self.weigh(q, k, v, bias)
+
+
+def unmasked(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, dropout: float) -> Tensor:
+    """Attention to the keys that are seen, by kernels that know no mask, which are faster.
+
+    Eight more channels, as kernels want multiples of eight, lower the scores of the other keys by 32,768 / √head_dim,
+    so that their weights are 0 in every precision. With heads of 32 channels it takes 0.7 to 0.8 of the time of a mask,
+    with 64 all of it (`python benchmarks/masked_attention.py`, H100).
+
+    Args:
+        q: Queries (batch, heads, length, head_dim).
+        k: Keys, likewise.
+        v: Values, likewise.
+        seen: (batch, length) bool, at least one in each row.
+        dropout: Dropout on the weights.
+    """
+    more = (*q.shape[:-1], 8)
+    far = torch.where(seen, 0.0, -4096.0).to(k.dtype)[:, None, :, None].expand(more)
+    q, k, scale = torch.cat((q, q.new_ones(()).expand(more)), -1), torch.cat((k, far), -1), q.shape[-1] ** -0.5
+    return scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scale)
 
 
 def alibi(heads: int, length: int, stride: int, like: Tensor) -> Tensor:

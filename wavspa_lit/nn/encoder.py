@@ -1,6 +1,7 @@
 """The encoder: embedding, positions, blocks, final norm."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from wavspa_lit.choices import from_plain
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.positions import DrawnPositions, build_positions
-from wavspa_lit.padding import check_padding
+from wavspa_lit.padding import check_padding, layers_share_masks
 
 
 class Encoder(nn.Module):
@@ -92,7 +93,7 @@ class Encoder(nn.Module):
         states = self.states(inputs, mask)
         if mask is None or not self.exact_padding:
             return states, None
-        return states, mask.repeat(self.supervised_passes, 1)
+        return states, mask if self.supervised_passes == 1 else mask.repeat(self.supervised_passes, 1)
 
     @property
     def passes(self) -> int:
@@ -106,6 +107,10 @@ class Encoder(nn.Module):
 
     def states(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """The states of `forward` alone; `mask` has an entry for the CLS token, if there is one."""
+        with nullcontext() if torch.compiler.is_compiling() else layers_share_masks():
+            return self._states(inputs, mask)
+
+    def _states(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         x = self.embedding(inputs[..., None] if self.scalars else inputs)
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(x.shape[0], 1, -1).to(x.dtype), x), dim=1)

@@ -2,9 +2,10 @@
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -19,12 +20,62 @@ class FusedAdamW(AdamW):
 
     PyTorch's own, `AdamW(fused=True)`, says that it undoes the scaling of float16 gradients itself, and Lightning
     refuses to clip gradients that are still scaled. This one leaves that to the scaler, as an AdamW that is not fused
-    does.
+    does. It also remembers the lists of tensors that the kernel takes, which PyTorch's collects at every step. All
+    parameters must be on one device.
     """
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any) -> None:
+        self._lists: dict[int, tuple[list[Tensor], ...]] = {}
         super().__init__(params, fused=True, **options)
         self._step_supports_amp_scaling = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes over the state of an AdamW as well, which counts its steps on the CPU."""
+        super().__setstate__(state)
+        self._lists = {}
+        for group in self.param_groups:
+            group["fused"] = True
+            for parameter in group["params"]:
+                if parameter in self.state:
+                    self.state[parameter]["step"] = self.state[parameter]["step"].to(parameter.device)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """See `torch.optim.Optimizer.step`."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for index, group in enumerate(self.param_groups):
+            lists: Any
+            gradients = [parameter.grad for parameter in group["params"]]
+            if any(gradient is None for gradient in gradients):
+                lists = self._collect(group)
+            else:
+                if index not in self._lists:
+                    self._lists[index] = self._collect(group)
+                lists = (self._lists[index][0], gradients, *self._lists[index][2:])
+            if not lists[0]:
+                continue
+            torch._foreach_add_(lists[5], 1)
+            (beta1, beta2), names = group["betas"], ("lr", "weight_decay", "eps", "amsgrad", "maximize")
+            settings: dict[str, Any] = {name: group[name] for name in names}
+            torch._fused_adamw_(*lists, beta1=beta1, beta2=beta2, **settings)
+        return loss
+
+    def _collect(self, group: dict[str, Any]) -> tuple[list[Tensor], ...]:
+        """Parameters that have gradients, these, and their state, which is made where it is missing."""
+        lists: tuple[list[Tensor], ...] = ([], [], [], [], [], [])
+        self._init_group(group, *lists)
+        return lists
+
+    def clip(self, norm: float) -> None:
+        """What `torch.nn.utils.clip_grad_norm_` does to the gradients, in half of its time on the CPU."""
+        parameters = (parameter for group in self.param_groups for parameter in group["params"])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if gradients:
+            total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+            torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp(max=1.0))
 
 
 def build_adamw(model: nn.Module, config: OptimizerConfig, training_steps: float) -> tuple[AdamW, LambdaLR]:

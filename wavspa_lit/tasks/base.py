@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from wavspa_lit.choices import check, from_plain, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.optim import OptimizerConfig, build_adamw
+from wavspa_lit.optim import FusedAdamW, OptimizerConfig, build_adamw
 from wavspa_lit.tasks.checkpointed import Checkpointed
 from wavspa_lit.tasks.objectives import Classes, Objective
 from wavspa_lit.tasks.scores import Scores
@@ -292,8 +292,11 @@ class Task(Checkpointed, ABC):
     ) -> None:
         """Clips as Lightning does, and also by the norm of gradients that FSDP has sharded, which Lightning refuses."""
         model = self.trainer.strategy.model
-        if isinstance(model, FullyShardedDataParallel) and gradient_clip_val and gradient_clip_algorithm != "value":
-            model.clip_grad_norm_(gradient_clip_val)
+        norm = gradient_clip_val if gradient_clip_algorithm != "value" else None
+        if isinstance(model, FullyShardedDataParallel) and norm:
+            model.clip_grad_norm_(norm)
+        elif isinstance(optimizer, FusedAdamW) and norm:
+            optimizer.clip(norm)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wavspa_lit.padding import once
 from wavspa_lit.wavelets.backends import LOOPS, choose, triton
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import extend, fold, inside
@@ -17,9 +18,15 @@ Bank = Any
 def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:
     """Coefficients per band of one level, for an int or an int tensor of signal lengths."""
     if mode == "periodization" or isinstance(bank, Lifting):
-        return (lengths + 1) // 2
-    taps = as_filters(bank).dec_lo.shape[0]
-    return (lengths + 1) // 2 + taps - 2 if mode == "official" else (lengths + taps - 1) // 2
+        more, half = 0, 1
+    else:
+        taps = as_filters(bank).dec_lo.shape[0]
+        more, half = (taps - 2, 1) if mode == "official" else (0, taps - 1)
+
+    def count() -> Any:
+        return (lengths + half) // 2 + more
+
+    return once(lengths, (half, more), count) if isinstance(lengths, Tensor) else count()
 
 
 def analyse(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from wavspa_lit import choices
-from wavspa_lit.padding import check_padding
+from wavspa_lit.padding import check_padding, once
 from wavspa_lit.wavelets.backends import Backend
 from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES, inside
@@ -141,12 +141,12 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
     """
     check_rule(mode, level)
     check_padding(mask)
-    lengths, total = mask.sum(-1), mask.shape[1]
+    lengths, total = lengths_of_rows(mask), mask.shape[1]
     details: list[Tensor] = []
     for depth in range(level):
         step = at_level(bank, depth)
         lengths, total = coefficient_lengths(lengths, step, mode), coefficient_lengths(total, step, mode)
-        details.append(torch.arange(total, device=mask.device) < lengths[:, None])
+        details.append(_first(lengths, total))
     return [details[-1], *reversed(details)] if details else [mask]
 
 
@@ -177,7 +177,7 @@ def path_of_lengths(
         more of each than there are steps.
     """
     totals: list[int | None] = [length]
-    rows: list[Tensor | None] = [None if mask is None else mask.sum(-1)]
+    rows: list[Tensor | None] = [None if mask is None else lengths_of_rows(mask)]
     for step in steps:
         totals.append(None if totals[-1] is None else coefficient_lengths(totals[-1], step, mode))
         rows.append(None if rows[-1] is None else coefficient_lengths(rows[-1], step, mode))
@@ -239,7 +239,17 @@ def row_lengths(x: Tensor, mask: Tensor | None) -> Tensor | None:
         return None
     if mask.shape[1] != x.shape[1]:
         raise ValueError(f"mask covers {mask.shape[1]} samples, x has {x.shape[1]}")
-    return mask.sum(-1)
+    return lengths_of_rows(mask)
+
+
+def lengths_of_rows(mask: Tensor) -> Tensor:
+    """The lengths (batch,) int64 of rows with padding after them."""
+    return once(mask, "lengths", lambda: mask.sum(-1))
+
+
+def _first(lengths: Tensor, total: int) -> Tensor:
+    """Which of `total` entries belong to rows of these lengths: (batch, total) bool."""
+    return once(lengths, total, lambda: torch.arange(total, device=lengths.device) < lengths[:, None])
 
 
 def check_rule(mode: str, level: int = 0) -> None:

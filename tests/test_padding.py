@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
-from wavspa_lit.padding import check_padding
+from wavspa_lit.padding import check_padding, layers_share_masks, once
 from wavspa_lit.spaces import SPACES
 from wavspa_lit.wavelets import band_masks, wavedec, wavelet_packet, waverec
 
@@ -65,6 +65,25 @@ def test_compiled_code_takes_masks_in_one_piece():
     model = encoder().eval()
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(tokens, RIGHT)[0], model(tokens, RIGHT)[0])
+
+
+def test_what_is_derived_of_a_mask_lasts_for_one_forward_pass():
+    """A mask may change in place between two, as the memory of CUDA graphs does."""
+    model, mask = encoder().eval(), RIGHT.clone()
+    model(tokens, mask)
+    mask[0, 6:] = False
+    torch.testing.assert_close(model(tokens, mask), model(tokens, mask.clone()), rtol=0, atol=0)
+    derived = []
+
+    def derive():
+        derived.append(mask)
+        return mask.sum(-1)
+
+    with layers_share_masks():
+        assert once(mask, "lengths", derive) is once(mask, "lengths", derive)
+        once(mask, "other", derive)
+    once(mask, "lengths", derive)
+    assert len(derived) == 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

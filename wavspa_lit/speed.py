@@ -198,11 +198,14 @@ class GraphedStates:
         if key not in self._graphs:
             self._pool = self._pool or torch.cuda.graph_pool_handle()
             parameters = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
-            self._graphs[key] = RecordedStates(self.plain, arguments, parameters, self._pool)
+            self._graphs[key] = RecordedStates(self._plain, arguments, parameters, self._pool)
         self._pending = True
         states = self._graphs[key](*arguments)
         states.register_hook(self._done)
         return states
+
+    def _plain(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.plain(inputs, mask)
 
     def _done(self, gradient: Tensor) -> None:
         self._pending = False
@@ -247,13 +250,21 @@ class RecordedStates:
                 states = function(*self.arguments)
             self.gradient = torch.empty_like(states)
             with torch.cuda.graph(self.back, pool=pool):
-                self.gradients = torch.autograd.grad(states, parameters, self.gradient)
+                gradients = torch.autograd.grad(states, parameters, self.gradient)
+                self.gradients = [as_laid_out(*pair) for pair in zip(gradients, parameters, strict=True)]
         self.states = states.detach()
         torch.cuda.set_rng_state(before, device)
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         """The function of arguments of the recorded shapes."""
         return _Replay.apply(self, *arguments, *self.parameters[: self.known])  # type: ignore[no-untyped-call]
+
+
+def as_laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """The gradient with the parameter's strides, as autograd and fused optimisers want it."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 class _Replay(torch.autograd.Function):
@@ -273,5 +284,6 @@ class _Replay(torch.autograd.Function):
         recorded.back.replay()
         known, own = recorded.known, slice(recorded.known, None)
         for parameter, value in zip(recorded.parameters[own], recorded.gradients[own], strict=True):
-            parameter.grad = value
+            # There is a gradient already where the encoder has run without a graph besides.
+            parameter.grad = value if parameter.grad is None else parameter.grad + value
         return *[None] * ctx.unknown, *(value.detach() for value in recorded.gradients[:known])

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig, build_attention
 from wavspa_lit.attention.performer import orthogonal_features
 from wavspa_lit.attention.rotary import rotate
-from wavspa_lit.attention.softmax import alibi
+from wavspa_lit.attention.softmax import alibi, unmasked
 
 
 @pytest.mark.parametrize("kind", ATTENTIONS)
@@ -32,6 +33,21 @@ def test_softmax_equals_its_definition():
     weights = (q @ k.transpose(-1, -2) / 2.0).softmax(-1)
     expected = attention.output((weights @ v).transpose(1, 2).reshape(2, 5, 8))
     torch.testing.assert_close(attention(x), expected)
+
+
+@pytest.mark.parametrize("dtype,tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 2e-2), (torch.float16, 4e-3)])
+def test_a_mask_in_channels_is_a_mask(dtype, tolerance):
+    """Also where scores of the keys that are not seen are high, and in the gradients."""
+    seen = torch.arange(9) < torch.tensor([[9], [5], [1]])
+    q, k, v = (torch.randn(3, 2, 9, 8).to(dtype).requires_grad_() for _ in range(3))
+    with torch.no_grad():
+        k[1:, :, 6] *= 30
+    weight = torch.randn(3, 2, 9, 8)
+    results = []
+    for out in (unmasked(q, k, v, seen, 0.0), scaled_dot_product_attention(q, k, v, seen[:, None, None, :])):
+        results.append((out, *torch.autograd.grad((out * weight).sum(), (q, k, v))))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=tolerance, rtol=tolerance)
 
 
 def test_performer_tends_to_softmax():

@@ -1,7 +1,10 @@
 """The tables of the pages are those of the files in docs/results."""
 
 import importlib.util
+import json
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,14 +23,40 @@ def test_pages_show_what_the_files_say():
         assert "<!-- table: " in text and text == script.page(text), "python scripts/results_page.py"
 
 
-def test_means_are_over_what_was_tested():
-    cells = [part.strip() for part in results_page().table("text").splitlines()[2].split("|")]
-    assert cells[1] == "AdaWavSpA" and cells[6] == "0, 1" and cells[8].endswith("(1 of 2)")
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Writes the files of a run, as docs/results has them, and returns the row of its model."""
+    script = results_page()
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    encoder = {"space": "token", "positions": "rotary", "wavelet": {"level": 1}}
+    config = {"model": {"init_args": {"encoder": encoder, "optimizer": {"lr": 1e-3}}}}
+
+    def write(name, steps, best, test=None, *, whole=True):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.yaml").write_text(json.dumps(config))
+        (folder / "validation.csv").write_text(f"step,val/acc\n499,0.1\n{steps - 1},{best}\n")
+        fit = {"fit": {"parameters": 5, "steps": steps, "seconds": 9.0}} if whole else {}
+        results = fit | ({} if test is None else {"test": {"parameters": 5, "test/acc": test}})
+        if results:
+            (folder / "results.json").write_text(json.dumps(results))
+        task = name.split("-")[0]
+        return [part.strip() for part in script.table(task).splitlines()[2].split("|")]
+
+    return write
 
 
-def test_runs_that_were_cut_off_are_told_from_whole_ones():
-    cells = next(line for line in results_page().table("image").splitlines() if line.startswith("| Transformer |"))
-    assert "| 0, 1, 2 |" in cells and "| 9,000; cut off after 7,000 (seeds 1, 2) |" in cells
+def test_means_are_over_what_was_tested(run):
+    run("text-ada-seed0", 1000, 0.8, 0.7)
+    row = run("text-ada-seed1", 1000, 0.6)
+    assert row[1] == "AdaWavSpA" and row[6:9] == ["0, 1", "70.0 ± 14.1", "70.0 (1 of 2)"]
+
+
+def test_runs_that_were_cut_off_are_told_from_whole_ones(run):
+    run("image-transformer-seed0", 9000, 0.5, 0.4)
+    run("image-transformer-seed1", 7000, 0.5, 0.4, whole=False)
+    row = run("image-transformer-seed2", 8000, 0.5, whole=False)
+    assert row[8:10] == ["40.0 ± 0.0 (2 of 3)", "9,000; cut off after 7,000 (seeds 1, 2)"]
 
 
 def test_tests_beyond_the_trained_lengths_have_a_row_for_each_task_and_model():
@@ -35,5 +64,6 @@ def test_tests_beyond_the_trained_lengths_have_a_row_for_each_task_and_model():
         tuple(part.strip() for part in line.split("|")[1:3]): line
         for line in results_page().table("reasoning").splitlines()
     }
-    assert "| 100.0 | 99.8 | 99.4 | 20.0 |" in rows["bucket sort", "Transformer"]
-    assert "| 3 |" in rows["even pairs", "Transformer"]
+    assert (
+        "| 3 | 66,946 | 40,000 | 100.0 ± 0.0 | 100.0 ± 0.0 | 99.4 ± 1.1 | 50.9 |" in rows["even pairs", "Transformer"]
+    )

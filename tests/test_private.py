@@ -27,8 +27,6 @@ from wavspa_lit.private_torch import exporting, set_option
         (torch.distributed.tensor.debug, "_clear_sharding_prop_cache"),
         (torch.distributed.tensor._redistribute, "clear_redistribute_planner_cache"),
         (torch._inductor.async_compile.AsyncCompile, "warm_pool"),
-        (torch._C, "_warn_on_accumulate_grad_stream_mismatch"),
-        (torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch"),
     ],
 )
 def test_private_methods_are_there(owner, name):
@@ -48,6 +46,11 @@ def test_private_methods_are_there(owner, name):
         (torch._dynamo.config, "optimize_ddp", "speed.py"),
         (torch._inductor.config.triton, "mix_order_reduction", "speed.py"),
         (torch.optim.AdamW([torch.zeros(1)], fused=True), "_step_supports_amp_scaling", "optim/adamw.py"),
+        (torch.optim.AdamW, "_init_group", "optim/adamw.py"),
+        *(
+            (torch, name, "optim/adamw.py")
+            for name in ("_fused_adamw_", "_foreach_add_", "_foreach_mul_", "_foreach_norm")
+        ),
     ],
 )
 def test_what_is_used_of_pytorch_is_there(owner, name, file):

@@ -70,7 +70,8 @@ def layers_share_masks() -> Iterator[None]:
 def once(source: Tensor, key: Hashable, derive: Callable[[], T]) -> T:
     """What `derive` makes of a mask or of lengths, made once for all layers inside `layers_share_masks`.
 
-    These are a dozen tiny kernels a layer. Compiled code derives it by itself.
+    A GPU saves several tiny kernels a layer. Compiled code derives it in each layer, because the compiler does not know
+    the context.
 
     Args:
         source: What it is made of.

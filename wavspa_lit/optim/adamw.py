@@ -21,7 +21,7 @@ class FusedAdamW(AdamW):
     PyTorch's own, `AdamW(fused=True)`, says that it undoes the scaling of float16 gradients itself, and Lightning
     refuses to clip gradients that are still scaled. This one leaves that to the scaler, as an AdamW that is not fused
     does. It also remembers the lists of tensors that the kernel takes, which PyTorch's collects at every step. All
-    parameters must be on one device.
+    parameters must be on one device and of one dtype, because they are not sorted by these.
     """
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any) -> None:
@@ -70,7 +70,7 @@ class FusedAdamW(AdamW):
         return lists
 
     def clip(self, norm: float) -> None:
-        """What `torch.nn.utils.clip_grad_norm_` does to the gradients, in half of its time on the CPU."""
+        """What `torch.nn.utils.clip_grad_norm_` does to the gradients, in fewer calls."""
         parameters = (parameter for group in self.param_groups for parameter in group["params"])
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if gradients:
@@ -97,7 +97,8 @@ def build_adamw(model: nn.Module, config: OptimizerConfig, training_steps: float
                 "--trainer.max_epochs, model.optimizer.total_steps, or --model.optimizer.schedule constant"
             )
         total = sys.maxsize
-    kind = FusedAdamW if all(parameter.is_cuda for parameter in model.parameters()) else AdamW
+    kinds = {(parameter.device, parameter.dtype) for parameter in model.parameters()}
+    kind = FusedAdamW if len(kinds) == 1 and next(iter(kinds))[0].type == "cuda" else AdamW
     optimizer = kind(
         parameter_groups(model, config.weight_decay),
         lr=config.lr,

@@ -141,7 +141,7 @@ def band_masks(mask: Tensor, bank: Bank, level: int, mode: str = "periodization"
     """
     check_rule(mode, level)
     check_padding(mask)
-    lengths, total = lengths_of_rows(mask), mask.shape[1]
+    lengths, total = _lengths(mask), mask.shape[1]
     details: list[Tensor] = []
     for depth in range(level):
         step = at_level(bank, depth)
@@ -177,7 +177,7 @@ def path_of_lengths(
         more of each than there are steps.
     """
     totals: list[int | None] = [length]
-    rows: list[Tensor | None] = [None if mask is None else lengths_of_rows(mask)]
+    rows: list[Tensor | None] = [None if mask is None else _lengths(mask)]
     for step in steps:
         totals.append(None if totals[-1] is None else coefficient_lengths(totals[-1], step, mode))
         rows.append(None if rows[-1] is None else coefficient_lengths(rows[-1], step, mode))
@@ -239,10 +239,10 @@ def row_lengths(x: Tensor, mask: Tensor | None) -> Tensor | None:
         return None
     if mask.shape[1] != x.shape[1]:
         raise ValueError(f"mask covers {mask.shape[1]} samples, x has {x.shape[1]}")
-    return lengths_of_rows(mask)
+    return _lengths(mask)
 
 
-def lengths_of_rows(mask: Tensor) -> Tensor:
+def _lengths(mask: Tensor) -> Tensor:
     """The lengths (batch,) int64 of rows with padding after them."""
     return once(mask, "lengths", lambda: mask.sum(-1))
 

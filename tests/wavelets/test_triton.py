@@ -9,7 +9,8 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from wavspa_lit.wavelets import MODES, AdaptiveBank, wavedec, waverec
+from wavspa_lit.wavelets import MODES, AdaptiveBank, AdaptiveLifting, wavedec, waverec
+from wavspa_lit.wavelets.backends import triton
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 pytestmark = pytest.mark.skipif(
@@ -95,6 +96,43 @@ def test_half_precision_is_accumulated_in_single():
     for band, value in zip(wavedec(x, bank, 1, backend="triton"), exact, strict=True):
         assert band.dtype == torch.bfloat16
         torch.testing.assert_close(band, value.bfloat16(), rtol=2**-7, atol=1e-6)
+
+
+@pytest.mark.parametrize("taps", [1, 4, 5, pytest.param(16, marks=SLOW_ON_CPUS)])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_circular_correlation(taps, ragged):
+    for length in (1, 6, 13):  # shorter than the filters, even, odd
+        torch.manual_seed(length)
+        ends = torch.tensor([length, (length + 1) // 2, 1] if ragged else [length] * 3, device=DEVICE)
+        x, weight = torch.randn(2, 3, length, 2, device=DEVICE)
+        filters = torch.randn(taps, 2, device=DEVICE)
+        rows, n, k = (torch.arange(size, device=DEVICE) for size in (3, length, taps))
+        inside = (n < ends[:, None])[..., None]
+        windows = rows[:, None, None], (n[:, None] + k) % ends[:, None, None]
+        lengths = ends if ragged else None
+
+        def results(correlate, dtype, leaves=(x * inside, filters), weight=weight * inside):
+            leaves = [leaf.to(dtype).requires_grad_() for leaf in leaves]
+            y = correlate(*leaves) * weight
+            return [y, *torch.autograd.grad(y.sum(), leaves)]
+
+        expected = results(lambda x, filters, at=windows: (x[at] * filters).sum(2), torch.float64)
+        found = results(lambda x, filters, lengths=lengths: triton.correlate(x, filters, lengths), torch.float32)
+        for actual, value in zip(found, expected, strict=True):
+            close(actual, value)
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="lifting takes the kernels on GPUs alone")
+@pytest.mark.filterwarnings("ignore:level=")
+@pytest.mark.parametrize("length", [1, 13, 200])
+def test_lifting(length):
+    torch.manual_seed(0)
+    bank = AdaptiveLifting(16, 2, std=0.5).to(DEVICE)
+    mask = torch.arange(length, device=DEVICE) < torch.tensor([[length], [8], [1]], device=DEVICE)
+    x = torch.randn(3, length, 2, device=DEVICE)
+    expected = run(x.double(), bank.double(), "periodization", mask, "auto", level=2)
+    for actual, value in zip(run(x, bank.float(), "periodization", mask, "auto", level=2), expected, strict=True):
+        close(actual, value)
 
 
 def test_second_derivatives():

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
+from wavspa_lit.wavelets.backends import choose, triton
 from wavspa_lit.wavelets.backends.torch import correlate
 from wavspa_lit.wavelets.bank import find_wavelet, spread
 from wavspa_lit.wavelets.boundary import extend, inside
@@ -120,4 +121,7 @@ def _correlate(x: Tensor, filters: Tensor, ends: Tensor | None) -> Tensor:
     filters = (filters if filters.dim() == 2 else filters[:, None]).to(x.dtype)
     if channels % filters.shape[1]:
         raise ValueError(f"lifting filters have {filters.shape[1]} channels, the signal has {channels}")
-    return correlate(extend(x, 0, taps - 1, "periodic", ends), spread(filters, channels))
+    filters = spread(filters, channels)
+    if choose(x, taps, x.shape[1], "auto") == "triton":
+        return triton.correlate(x, filters, ends)
+    return correlate(extend(x, 0, taps - 1, "periodic", ends), filters)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.library import custom_op, triton_op, wrap_triton
+from torch.nn.functional import pad
 
 from wavspa_lit.wavelets.boundary import extend, inside
 
@@ -72,6 +73,26 @@ def synthesise(
         whole -= (taps - 2) * (2 if mode == "official" else 1)
     length = whole if total is None else min(whole, total)
     return up(*bands, *filters, _offset(taps, mode), length, rule, lengths, counts)
+
+
+def correlate(x: Tensor, filters: Tensor, lengths: Tensor | None) -> Tensor:
+    """Circular correlation of each row, `y[n] = sum_k filters[k] x[n + k]`, by `down`.
+
+    Even outputs are those of the filters, odd ones those of the filters one tap later, so that one pass reads x.
+
+    Args:
+        x: (batch, length, channels). What it holds after the end of a row is not read.
+        filters: (taps, channels).
+        lengths: (batch,) int64, the length of each row; None: all rows are as long as x.
+
+    Returns:
+        (batch, length, channels) in the dtype of x; after the end of a row it may hold anything.
+    """
+    more = 2 - len(filters) % 2  # the kernels take an even number of taps
+    even, odd = pad(filters, (0, 0, 0, more)), pad(filters, (0, 0, 1, more - 1))
+    counts = None if lengths is None else (lengths + 1) // 2
+    outputs = down(x, even, odd, 0, (x.shape[1] + 1) // 2, "periodic", lengths, counts)
+    return torch.stack(outputs, dim=2).flatten(1, 2)[:, : x.shape[1]]
 
 
 def _offset(taps: int, mode: str) -> int:

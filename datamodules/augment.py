@@ -44,7 +44,8 @@ def flip_and_shift(image: numpy.ndarray, generator: numpy.random.Generator, *, m
     return numpy.pad(image, margin)[down : down + image.shape[0], right : right + image.shape[1]]
 
 
-def flip_both_ways(image: numpy.ndarray, generator: numpy.random.Generator) -> numpy.ndarray:
-    """Mirrors an image (height, width) along each axis half of the time."""
-    down, right = (-1 if mirrored else 1 for mirrored in generator.integers(2, size=2))
-    return image[::down, ::right]
+def turn_or_mirror(image: numpy.ndarray, generator: numpy.random.Generator) -> numpy.ndarray:
+    """One of the eight symmetries of a square image (size, size), each as likely as the others."""
+    down, right, exchanged = generator.integers(2, size=3)
+    image = image[:: 1 - 2 * down, :: 1 - 2 * right]
+    return image.T if exchanged else image

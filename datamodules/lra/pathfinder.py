@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy
 from tqdm import tqdm
 
-from datamodules.augment import flip_both_ways
+from datamodules.augment import turn_or_mirror
 from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError
@@ -34,7 +34,7 @@ class Pathfinder(PixelDataModule):
     empty images are left out. A shuffle by the seed gives 80 % to training and 10 % each to validation and test, in
     both protocols: the split of the original pipeline depends on hashes and cannot be rebuilt from the files. Generated
     images follow the published algorithm and settings; they are like the released ones, not the same. The augmentation
-    mirrors images along both axes.
+    turns and mirrors images: one of a square's eight symmetries for each.
 
     Args:
         resolution: Height and width of the images: 32, 64, 128 or 256.
@@ -82,7 +82,7 @@ class Pathfinder(PixelDataModule):
     @property
     def augmentation(self) -> Augment:
         """See `PixelDataModule.augmentation`."""
-        return flip_both_ways
+        return turn_or_mirror
 
     @property
     def layouts(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ import PIL.Image
 import torch
 
 from datamodules import Pathfinder
-from datamodules.augment import crop_bytes, flip_and_shift, flip_both_ways, shuffle_arguments
+from datamodules.augment import crop_bytes, flip_and_shift, turn_or_mirror, shuffle_arguments
 from datamodules.sources.listops import CLOSE, IDS, ZERO
 
 
@@ -31,8 +31,9 @@ def test_crops_and_flips_keep_the_content():
         starts.add(crop[0])
     assert len(starts) > 20 and crop_bytes(text, generator, length=200).tolist() == text.tolist()
     image = numpy.arange(9).reshape(3, 3)
-    flips = {flip_both_ways(image, generator).tobytes() for _ in range(50)}
-    assert flips == {numpy.ascontiguousarray(image[::a, ::b]).tobytes() for a in (1, -1) for b in (1, -1)}
+    found = {turn_or_mirror(image, generator).tobytes() for _ in range(100)}
+    turned = [numpy.rot90(start, times) for start in (image, image.T) for times in range(4)]
+    assert found == {numpy.ascontiguousarray(each).tobytes() for each in turned}
     shifted = flip_and_shift(numpy.ones((32, 32), numpy.uint8), generator)
     assert shifted.shape == (32, 32) and 28 * 28 <= shifted.sum() <= 32 * 32
 

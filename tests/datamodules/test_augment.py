@@ -3,7 +3,7 @@ import PIL.Image
 import torch
 
 from datamodules import Pathfinder
-from datamodules.augment import crop_bytes, flip_and_shift, turn_or_mirror, shuffle_arguments
+from datamodules.augment import crop_bytes, flip_and_shift, shuffle_arguments, turn_or_mirror
 from datamodules.sources.listops import CLOSE, IDS, ZERO
 
 

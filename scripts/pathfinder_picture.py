@@ -9,7 +9,7 @@ import numpy
 import PIL.Image
 import PIL.ImageDraw
 
-from datamodules.sources.pathfinder import DASHES, SIZES, Settings, draw
+from datamodules.sources.pathfinder import SIZES, Settings, draw
 
 CELL, GAP = 128, 4
 
@@ -19,7 +19,7 @@ def picture() -> PIL.Image.Image:
     width, height = 6 * (CELL + GAP), 4 * (CELL + GAP) + 14
     sheet = PIL.Image.new("L", (width, height), 90)
     pen = PIL.ImageDraw.Draw(sheet)
-    for column, difficulty in enumerate(DASHES):
+    for column, difficulty in enumerate(("easy", "intermediate", "hard")):
         for side, label in enumerate((1, 0)):
             left = (2 * column + side) * (CELL + GAP)
             pen.text((left + 2, 1), f"{difficulty}, label {label}", fill=255)
@@ -32,7 +32,7 @@ def picture() -> PIL.Image.Image:
 def _first(settings: Settings, wanted: int) -> numpy.ndarray:
     index = 0
     while True:
-        image, label, _ = draw(settings, index)
+        image, label, *_ = draw(settings, index)
         if label == wanted:
             return image
         index += 1

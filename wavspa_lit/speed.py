@@ -134,6 +134,8 @@ def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **option
     # PyTorch would cut each block in two, so that DDP can send gradients sooner. A block is small, so splitting it to
     # overlap its all-reduce gains nothing.
     set_option(torch._dynamo.config, "optimize_ddp", False)
+    # Lightning wraps models in DDP on a stream of their own. Autograd waits for it, and would warn that it does.
+    getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)(False)
     for block in blocks:
         listed = getattr(block, "parts", None) if parts else None
         for module, name in listed() if listed else [(block, "forward")]:

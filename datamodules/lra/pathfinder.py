@@ -38,7 +38,8 @@ class Pathfinder(PixelDataModule):
 
     Args:
         resolution: Height and width of the images: 32, 64, 128 or 256.
-        difficulty: easy, intermediate or hard: lines of 6, 9 or 14 dashes.
+        difficulty: easy, intermediate or hard: lines of 6, 9 or 14 dashes. graded: of 1 to 14, each number as likely,
+            for a training that begins with what is easily seen; only generated.
         num_images: Images that are generated; the release has 200,000.
         **options: See `PixelDataModule` and `ArenaDataModule`.
     """
@@ -49,7 +50,7 @@ class Pathfinder(PixelDataModule):
     def __init__(
         self,
         resolution: Literal[32, 64, 128, 256] = 32,
-        difficulty: Literal["easy", "intermediate", "hard"] = "hard",
+        difficulty: Literal["easy", "intermediate", "hard", "graded"] = "hard",
         num_images: int = 200_000,
         **options: Any,
     ) -> None:

@@ -16,11 +16,17 @@ from tqdm import tqdm
 from datamodules.sources.dashes import FINE, Canvas, Dash, DeadEndError, Point, Size, grow_distractor, grow_targets
 from datamodules.workers import start_pool
 
-FOLDERS = {"easy": "curv_baseline", "intermediate": "curv_contour_length_9", "hard": "curv_contour_length_14"}
-"""The released sets, by difficulty."""
+FOLDERS = {
+    "easy": "curv_baseline",
+    "intermediate": "curv_contour_length_9",
+    "hard": "curv_contour_length_14",
+    "graded": "graded",
+}
+"""The released sets, by difficulty; graded images, which get harder dash by dash, are our own."""
 
-DASHES = {"easy": 6, "intermediate": 9, "hard": 14}
-"""Dashes of each of the two lines; distracting lines have a third."""
+MOST = 14
+DASHES = {"easy": (6,), "intermediate": (9,), "hard": (MOST,), "graded": tuple(range(1, MOST + 1))}
+"""How many dashes the two lines of an image may have; distracting lines have a third, one at least."""
 
 SHARD = 500
 """Images that a worker draws at a time, and that a folder of the release holds."""
@@ -43,7 +49,7 @@ class Settings:
 
     Args:
         resolution: Height and width: 32, 64, 128 or 256.
-        difficulty: easy, intermediate or hard.
+        difficulty: easy, intermediate, hard or graded.
         seed: Seed of all images.
 
     Raises:
@@ -61,13 +67,14 @@ class Settings:
             raise ValueError(f"data.difficulty must be one of {', '.join(DASHES)}, got {self.difficulty!r}")
 
 
-def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int]:
-    """The `index`-th image, (resolution, resolution) uint8, its label and its margin."""
+def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int, int]:
+    """The `index`-th image, (resolution, resolution) uint8, its label, its margin and the dashes of its two lines."""
     kind = list(DASHES).index(settings.difficulty)
     generator = numpy.random.default_rng([settings.seed, settings.resolution, kind, index])
     label = int(generator.integers(2))
     size = SIZES[settings.resolution]
-    margin, dashes = int(generator.choice(size.margins)), DASHES[settings.difficulty]
+    margin, choices = int(generator.choice(size.margins)), DASHES[settings.difficulty]
+    dashes = choices[0] if len(choices) == 1 else int(generator.choice(choices))
     while True:
         canvas = Canvas(size, settings.resolution, margin, generator)
         try:
@@ -75,12 +82,18 @@ def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int]:
         except DeadEndError:
             continue
         break
-    lines = (grow_distractor(canvas, dashes // 3) for _ in range(size.distractors * DASHES["hard"] // dashes))
+    length, count = distractor(dashes), size.distractors * MOST // max(3, dashes)
+    lines = (grow_distractor(canvas, length) for _ in range(count))
     distractors = [dash for line in lines if line for dash in line.dashes]
     one = int(generator.integers(2))
     markers = [targets[one].dashes[0][0], targets[one if label else 1 - one].dashes[-1][1]]
     image = _render(settings.resolution, [dash for line in targets for dash in line.dashes], distractors, markers)
-    return image, label, margin
+    return image, label, margin, dashes
+
+
+def distractor(dashes: int) -> int:
+    """Dashes of a distracting line beside lines of that many."""
+    return max(1, dashes // 3)
 
 
 def _render(resolution: int, targets: list[Dash], distractors: list[Dash], markers: list[Point]) -> numpy.ndarray:
@@ -106,7 +119,7 @@ def shard(settings: Settings, start: int, stop: int) -> Shard:
     images = numpy.empty((stop - start, settings.resolution, settings.resolution), numpy.uint8)
     labels = numpy.empty(stop - start, numpy.uint8)
     for offset in range(stop - start):
-        images[offset], labels[offset], _ = draw(settings, start + offset)
+        images[offset], labels[offset], *_ = draw(settings, start + offset)
     return images, labels
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from datamodules.errors import DataError
 from datamodules.pictures import read_grey
-from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw
+from datamodules.sources.pathfinder import SHARD, SIZES, Settings, distractor, draw
 from datamodules.workers import start_pool
 
 MARK = "generated.json"
@@ -63,12 +63,12 @@ def _write_shard(settings: Settings, folder: Path, shard: tuple[int, int, int]) 
     number, start, stop = shard
     images = folder / "imgs" / str(number)
     images.mkdir(parents=True, exist_ok=True)
-    size, dashes, lines = SIZES[settings.resolution], DASHES[settings.difficulty], []
+    size, lines = SIZES[settings.resolution], []
     for index in range(start, stop):
-        image, label, margin = draw(settings, index)
+        image, label, margin, dashes = draw(settings, index)
         name = f"sample_{index - start}.png"
         PIL.Image.fromarray(image).save(images / name)
-        columns = (f"imgs/{number}", name, index - start, label, size.continuity, dashes, dashes // 3, size.dash)
+        columns = (f"imgs/{number}", name, index - start, label, size.continuity, dashes, distractor(dashes), size.dash)
         lines.append(" ".join(map(str, (*columns, size.thickness, margin, 1))))
     metadata = folder / "metadata" / f"{number}.npy"
     partial_file = metadata.with_suffix(".partial")

@@ -20,10 +20,10 @@ def test_settings_are_checked(values, message):
 @pytest.mark.parametrize("difficulty", DASHES)
 @pytest.mark.parametrize("resolution", SIZES)
 def test_images_use_the_whole_range_and_are_antialiased(resolution, difficulty):
-    image, label, margin = draw(Settings(resolution, difficulty), 3)
+    image, label, margin, dashes = draw(Settings(resolution, difficulty), 3)
     assert image.shape == (resolution, resolution) and image.dtype == numpy.uint8
     assert image.max() == 255 and image.min() == 0 and label in (0, 1) and margin in SIZES[resolution].margins
-    assert len(numpy.unique(image)) > 30
+    assert len(numpy.unique(image)) > 30 and dashes in DASHES[difficulty]
 
 
 def test_an_image_depends_on_its_number_and_the_settings_only():
@@ -33,6 +33,11 @@ def test_an_image_depends_on_its_number_and_the_settings_only():
     assert (draw(Settings(seed=1), 5)[0] != draw(Settings(seed=2), 5)[0]).any()
     assert (draw(Settings(seed=1), 5)[0] != draw(Settings(seed=1), 6)[0]).any()
     assert (draw(Settings(difficulty="easy"), 5)[0] != draw(Settings(difficulty="hard"), 5)[0]).any()
+
+
+def test_graded_images_have_lines_of_all_lengths():
+    dashes = [draw(Settings(difficulty="graded"), index)[3] for index in range(100)]
+    assert set(dashes) == set(range(1, 15))
 
 
 @pytest.mark.slow
@@ -68,7 +73,7 @@ def test_the_label_says_whether_a_chain_of_dashes_joins_the_markers():
     """Within a line the next dash is never far; between lines, near dashes happen too, so only label 1 is certain."""
     joined = {0: [], 1: []}
     for index in range(40):
-        image, label, _ = draw(Settings(256, "easy"), index)
+        image, label, *_ = draw(Settings(256, "easy"), index)
         joined[label].append(_joined(components(image > 90)))
     assert numpy.mean(joined[1]) == 1 and numpy.mean(joined[0]) < 0.6
 

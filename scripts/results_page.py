@@ -1,7 +1,7 @@
 """Writes the tables of docs/results.md, docs/reasoning.md and README.md: `python scripts/results_page.py`.
 
 A folder of docs/results is named {task}-{model}-seed{N} and holds the run's config.yaml, validation.csv (step,
-accuracy) and, where the run came to its end, results.json. Folders of docs/results/reasoning are named the same and
+accuracy), commit and, where the run was tested, results.json. Folders of docs/results/reasoning are named the same and
 hold results.json, of a test beyond the trained lengths or links. A table stands between `<!-- table: TASK -->` and
 `<!-- end -->`; what else stands there is replaced.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from matplotlib.figure import Figure
 
 from wavspa_lit.reporting.curves import curve_of
 from wavspa_lit.reporting.runs import read_tested
@@ -24,6 +25,7 @@ from wavspa_lit.reporting.runs import read_tested
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 REASONING = RESULTS / "reasoning"
+CURVES = ROOT / "docs" / "learning.png"
 PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "reasoning.md", ROOT / "README.md")
 NAME = re.compile(r"(?P<task>[a-z0-9_]+)-(?P<model>[a-z0-9_-]+)-seed(?P<seed>\d+)")
 MODELS = {
@@ -36,7 +38,11 @@ MODELS = {
     "transformer": "Transformer",
     "wide": "Transformer, widened",
 }
+TASKS = {"text": "Text", "image": "Image", "listops": "ListOps", "retrieval": "Retrieval", "pathfinder": "Pathfinder"}
+PUBLISHED = {"text": 81.60, "image": 55.58, "listops": 55.40, "pathfinder": 81.12}
+"""AdaWavSpA's test accuracy in percent, by its authors and under their protocol (arXiv 2210.01989)."""
 HEAD = ("model", "level", "positions", "rate", "parameters", "seeds", "best validation", "test", "steps", "seconds")
+RUN = ("run", "steps", "examples", "GPU minutes", "commit", "best validation", "test")
 BEYOND = ("task", "model", "seeds", "parameters", "steps", "trained", "first beyond", "beyond", "a constant answer")
 PART = re.compile(r"(?P<begin><!-- table: (?P<task>[a-z]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
@@ -45,9 +51,10 @@ class Cell(NamedTuple):
     """What a run says of itself."""
 
     seed: int
+    commit: str
     config: dict[str, Any]
-    validation: list[float]
-    validated: int
+    validation: dict[int, float]
+    """Accuracy by step."""
     fit: Mapping[str, Any]
     test: Mapping[str, Any]
 
@@ -58,13 +65,13 @@ def read(task: str) -> dict[str, list[Cell]]:
     for folder in sorted(RESULTS.iterdir()):
         if (name := NAME.fullmatch(folder.name)) and name["task"] == task:
             with (folder / "validation.csv").open() as file:
-                rows = list(csv.DictReader(file))
-            validation = [float(row["val/acc"]) for row in rows]
+                validation = {int(row["step"]) + 1: float(row["val/acc"]) for row in csv.DictReader(file)}
+            commit = (folder / "commit").read_text().strip()
             file = folder / "results.json"
             results = json.loads(file.read_text()) if file.is_file() else {}
             config = yaml.safe_load((folder / "config.yaml").read_text())
             parts = (results.get(part, {}) for part in ("fit", "test"))
-            cells[name["model"]].append(Cell(int(name["seed"]), config, validation, int(rows[-1]["step"]) + 1, *parts))
+            cells[name["model"]].append(Cell(int(name["seed"]), commit, config, validation, *parts))
     return {model: cells[model] for model in MODELS if model in cells}
 
 
@@ -80,7 +87,7 @@ def row(model: str, cells: Sequence[Cell]) -> list[str]:
         f"{optimizer['lr']:g}",
         next((f"{part['parameters']:,}" for cell in cells for part in (cell.fit, cell.test) if part), ""),
         ", ".join(str(cell.seed) for cell in cells),
-        spread([max(cell.validation) for cell in cells]),
+        spread([max(cell.validation.values()) for cell in cells]),
         (spread(tests) + (f" ({len(tests)} of {len(cells)})" if len(tests) < len(cells) else ""))
         if tests
         else "not tested",
@@ -95,7 +102,7 @@ def steps_of(cells: Sequence[Cell]) -> str:
     cut = [cell for cell in cells if not cell.fit]
     if cut:
         seeds = f" (seed{'s' * (len(cut) > 1)} {', '.join(str(cell.seed) for cell in cut)})" if whole else ""
-        whole.append(f"cut off after {min(cell.validated for cell in cut):,}{seeds}")
+        whole.append(f"cut off after {min(max(cell.validation) for cell in cut):,}{seeds}")
     return "; ".join(whole)
 
 
@@ -133,11 +140,55 @@ def reasoning() -> str:
     return render([BEYOND, ["---"] * 2 + ["--:"] * 7, *rows])
 
 
+def runs() -> str:
+    """The Markdown table of every run of the arena: what it took, and of which commit it is."""
+    lines = []
+    for task in TASKS:
+        for model, cells in read(task).items():
+            for cell in cells:
+                name, steps = f"{task}-{model}-seed{cell.seed}", cell.fit.get("steps", max(cell.validation))
+                seconds, test = cell.fit.get("seconds"), cell.test.get("test/acc")
+                lines.append(
+                    [
+                        f"[{name}](results/{name})",
+                        f"{steps:,}" + ("" if cell.fit else ", cut off"),
+                        f"{steps * cell.config['data']['init_args']['batch_size']:,}",
+                        f"{seconds / 60:.1f}" if seconds else "",
+                        cell.commit,
+                        spread([max(cell.validation.values())]),
+                        "" if test is None else spread([test]),
+                    ]
+                )
+    return render([RUN, ["---"] + ["--:"] * 6, *lines])
+
+
+def learning_curves() -> Figure:
+    """Accuracy of the validation by step, a panel for each task and a line for each seed."""
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    colours = {model: f"C{number}" for number, model in enumerate(MODELS)}
+    for panel, task in zip(figure.subplots(2, 2).flat, PUBLISHED, strict=True):
+        for model, cells in read(task).items():
+            for number, cell in enumerate(cells):
+                label = None if number else MODELS[model]
+                percent = [100 * accuracy for accuracy in cell.validation.values()]
+                panel.plot(list(cell.validation), percent, color=colours[model], label=label)
+        low, high = panel.get_ylim()
+        room = max(0, 10 - (high - low)) / 2  # noise must not look like learning
+        panel.set(title=TASKS[task], xlabel="step", ylabel="validation, %", ylim=(low - room, high + room))
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
 def table(task: str) -> str:
-    """The Markdown table of a task of the arena, or of `reasoning`."""
+    """The Markdown table of a task of the arena, of all its `runs`, or of `reasoning`."""
     if task == "reasoning":
         return reasoning()
+    if task == "runs":
+        return runs()
     rows = [row(model, cells) for model, cells in read(task).items()]
+    if task in PUBLISHED:
+        rows.append(["AdaWavSpA as published, by others", *[""] * 6, f"{PUBLISHED[task]:.1f}", "", ""])
     return render([HEAD, ["---"] * 4 + ["--:"] + ["---"] + ["--:"] * 4, *rows])
 
 
@@ -152,7 +203,8 @@ def page(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the pages."""
+    """Rewrites the pages and the picture."""
+    learning_curves().savefig(CURVES, dpi=110)
     for file in PAGES:
         file.write_text(page(file.read_text()))
     sys.stdout.write(f"written: {', '.join(str(file.relative_to(ROOT)) for file in PAGES)}\n")

@@ -24,19 +24,27 @@ def test_pages_show_what_the_files_say():
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Writes the files of a run, as docs/results has them, and returns the row of its model."""
+def script(tmp_path, monkeypatch):
+    """The script, with a folder of results of its own."""
     script = results_page()
     monkeypatch.setattr(script, "RESULTS", tmp_path)
+    return script
+
+
+@pytest.fixture
+def run(script, tmp_path):
+    """Writes the files of a run, as docs/results has them, and returns the row of its model."""
     encoder = {"space": "token", "positions": "rotary", "wavelet": {"level": 1}}
     config = {"model": {"init_args": {"encoder": encoder, "optimizer": {"lr": 1e-3}}}}
+    config["data"] = {"init_args": {"batch_size": 4}}
 
     def write(name, steps, best, test=None, *, whole=True):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "config.yaml").write_text(json.dumps(config))
+        (folder / "commit").write_text("abcdef0\n")
         (folder / "validation.csv").write_text(f"step,val/acc\n499,0.1\n{steps - 1},{best}\n")
-        fit = {"fit": {"parameters": 5, "steps": steps, "seconds": 9.0}} if whole else {}
+        fit = {"fit": {"parameters": 5, "steps": steps, "seconds": 90.0}} if whole else {}
         results = fit | ({} if test is None else {"test": {"parameters": 5, "test/acc": test}})
         if results:
             (folder / "results.json").write_text(json.dumps(results))
@@ -57,6 +65,15 @@ def test_runs_that_were_cut_off_are_told_from_whole_ones(run):
     run("image-transformer-seed1", 7000, 0.5, 0.4, whole=False)
     row = run("image-transformer-seed2", 8000, 0.5, whole=False)
     assert row[8:10] == ["40.0 ± 0.0 (2 of 3)", "9,000; cut off after 7,000 (seeds 1, 2)"]
+
+
+def test_every_run_has_a_row(script, run):
+    run("text-ada-seed0", 1000, 0.8, 0.7)
+    run("image-transformer-seed1", 7000, 0.5, whole=False)
+    rows = [line.strip("| ").split(" | ") for line in script.table("runs").splitlines()[2:]]
+    name = "[text-ada-seed0](results/text-ada-seed0)"
+    assert rows[0] == [name, "1,000", "4,000", "1.5", "abcdef0", "80.0", "70.0"]
+    assert rows[1][1:3] == ["7,000, cut off", "28,000"] and rows[1][-1] == "50.0"
 
 
 def test_tests_beyond_the_trained_lengths_have_a_row_for_each_task_and_model():

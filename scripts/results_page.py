@@ -25,7 +25,6 @@ from wavspa_lit.reporting.runs import read_tested
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 REASONING = RESULTS / "reasoning"
-CURVES = ROOT / "docs" / "learning.png"
 PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "reasoning.md", ROOT / "README.md")
 NAME = re.compile(r"(?P<task>[a-z0-9_]+)-(?P<model>[a-z0-9_-]+)-seed(?P<seed>\d+)")
 MODELS = {
@@ -130,14 +129,39 @@ def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str
     ]
 
 
-def reasoning() -> str:
-    """The Markdown table of all tested runs in docs/results/reasoning."""
+def read_reasoning() -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """The results in docs/results/reasoning, by task and model."""
     found: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for folder in sorted(REASONING.iterdir()):
         if name := NAME.fullmatch(folder.name):
             found[name["task"], name["model"]].append(read_tested(folder))
-    rows = [beyond(task, model, runs) for (task, model), runs in found.items()]
+    return found
+
+
+def reasoning() -> str:
+    """The Markdown table of all tested runs in docs/results/reasoning."""
+    rows = [beyond(task, model, runs) for (task, model), runs in read_reasoning().items()]
     return render([BEYOND, ["---"] * 2 + ["--:"] * 7, *rows])
+
+
+def curves_beyond() -> Figure:
+    """Accuracy by length, a panel for each task: the mean over the seeds, in a band from the lowest to the highest."""
+    figure, found = Figure(figsize=(9, 5), layout="constrained"), read_reasoning()
+    for panel, task in zip(figure.subplots(2, 3, sharey=True).flat, sorted({task for task, _ in found}), strict=True):
+        for number, model in enumerate(("ada", "transformer")):
+            tests = [run["test"] for run in found[task, model]]
+            curves = [curve_of(test)[1] for test in tests]
+            lengths = sorted(curves[0])
+            columns = [[100 * curve[length] for curve in curves] for length in lengths]
+            means, low, high = ([of(column) for column in columns] for of in (statistics.mean, min, max))
+            panel.plot(lengths, means, color=f"C{number}", label=MODELS[model])
+            panel.fill_between(lengths, low, high, color=f"C{number}", alpha=0.2)
+        panel.axvspan(0, max(tests[0]["trained_values"]), color="0.9", label="trained")
+        panel.axhline(100 * tests[0]["test/chance"], color="0.5", linestyle=":", label="a constant answer")
+        panel.set(title=task.replace("_", " "), xlabel="length", xlim=(0, lengths[-1]), ylim=(0, 102))
+    figure.supylabel("accuracy, %", fontsize=10)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    return figure
 
 
 def runs() -> str:
@@ -203,8 +227,9 @@ def page(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the pages and the picture."""
-    learning_curves().savefig(CURVES, dpi=110)
+    """Rewrites the pages and the pictures."""
+    learning_curves().savefig(ROOT / "docs" / "learning.png", dpi=110)
+    curves_beyond().savefig(ROOT / "docs" / "beyond.png", dpi=110)
     for file in PAGES:
         file.write_text(page(file.read_text()))
     sys.stdout.write(f"written: {', '.join(str(file.relative_to(ROOT)) for file in PAGES)}\n")

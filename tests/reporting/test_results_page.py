@@ -1,12 +1,19 @@
-"""The tables of the pages are those of the files in docs/results."""
+"""The tables of the pages are those of the files in docs/results, whose settings are those of configs/sweeps."""
 
 import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+import yaml
+
+from wavspa_lit.cli import run as run_command
+from wavspa_lit.sweep import expand
 
 ROOT = Path(__file__).parents[2]
+ARENA = {each.run.name: each for each in expand(yaml.safe_load((ROOT / "configs/sweeps/arena.yaml").read_text()))}
+OFTEN = ("text-ada-seed0", "listops-lift-seed0")
+"""Rows that are compared in every run of the tests; the others are slow in all."""
 
 
 def results_page():
@@ -21,6 +28,30 @@ def test_pages_show_what_the_files_say():
     for file in script.PAGES:
         text = file.read_text()
         assert "<!-- table: " in text and text == script.page(text), "python scripts/results_page.py"
+
+
+def settings(config):
+    """What a row depends on: the settings of model, data and trainer under their path, without where the data lie."""
+
+    def flat(part, path=""):
+        for name, value in part.items():
+            yield from flat(value, f"{path}{name}.") if isinstance(value, dict) else [(path + name, value)]
+
+    parts = dict(flat({name: config[name] for name in ("model", "data", "trainer", "seed_everything")}))
+    left_out = ("data.init_args.root", "data.init_args.num_workers", "trainer.precision", "model.class_path")
+    return {name: value for name, value in parts.items() if name not in left_out}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in ARENA]
+)
+def test_the_sweep_has_the_settings_of_the_row(name, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit):
+        run_command([*ARENA[name].commands[0][1:], "--print_config"])
+    now = settings(yaml.safe_load(capsys.readouterr().out))
+    then = settings(yaml.safe_load((ROOT / "docs/results" / name / "config.yaml").read_text()))
+    assert {setting: now.get(setting) for setting in then} == then  # today's may have more
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def task(activation="normed_gelu"):
     return SequenceClassification(encoder, {}, activation=activation, vocab_size=9, num_classes=2, max_length=12)
 
 
-def warned(model, tmp_path, spoil):
+def warned(model, tmp_path, spoil, validations=2):
     """What is said after a validation of a model that was spoilt behind a sound first one."""
     loader = torch.utils.data.DataLoader(Sequences(), batch_size=8)
     health = Health()
@@ -45,10 +45,10 @@ def warned(model, tmp_path, spoil):
         sound = [str(each.message) for each in caught if "step 0" in str(each.message)]
         with torch.no_grad():
             spoil(model)
-        for _ in range(2):  # once is enough
+        for _ in range(validations):  # once is enough
             trainer.validate(model, loader, verbose=False)
     assert not sound
-    return [str(each.message) for each in caught if "what has died seldom recovers" in str(each.message)]
+    return [str(each.message) for each in caught if str(each.message).startswith("step ")]
 
 
 def test_a_sound_model_is_passed_over(tmp_path):
@@ -59,6 +59,15 @@ def test_dead_units_and_equal_logits_are_told_once(tmp_path):
     told = warned(task("relu"), tmp_path, lambda model: model.head.mlp[0].bias.fill_(-100.0))
     assert len(told) == 2
     assert "16 of 16 hidden units" in told[0] and "logits are the same" in told[1]
+
+
+def test_one_answer_for_all_is_told_after_some_validations(tmp_path):
+    def prefer(model):
+        model.head.mlp[-1].bias.copy_(torch.tensor([0.0, 100.0]))
+
+    assert warned(task(), tmp_path / "2", prefer) == []
+    (told,) = warned(task(), tmp_path / "4", prefer, 4)
+    assert "every example of the last 3 validations was given one class, the last time 1" in told
 
 
 def test_a_residual_stream_that_has_grown_is_told(tmp_path):

@@ -2,6 +2,7 @@
 
 python benchmarks/real_training.py                                      on a GPU, data prepared: about 45 minutes
 python benchmarks/real_training.py --tasks lego --models wavspa-1 peer --seconds 30
+python benchmarks/real_training.py --tasks text --kernels 20       and the kernels of 20 more steps of each row
 python benchmarks/real_training.py --tasks listops --seconds 5 --warmup 2 -- --data.num_train 200 --data.num_val 64 \\
     --data.num_test 64 --data.max_length 200 --data.min_length 50 --model.encoder.layers 2       on a laptop
 
@@ -30,6 +31,7 @@ from typing import Any
 import torch
 import yaml
 from lightning import Callback, LightningModule, Trainer
+from step_kernels import StepKernels, table
 from torch import Tensor, nn
 
 from wavspa_lit.tasks import SequenceClassification, TokenReasoning
@@ -38,6 +40,7 @@ TASKS = ("listops", "text", "image", "lego")
 MODELS = {
     "wavspa-1": ("WavSpA, level 1", ["--model.encoder.wavelet.level", "1"]),
     "wavspa-3": ("WavSpA, level 3", ["--model.encoder.wavelet.level", "3"]),
+    "lift-1": ("LiftWavSpA, level 1", ["-c", "model/lift", "--model.encoder.wavelet.level", "1"]),
     "transformer": ("Transformer", ["-c", "model/transformer"]),
     "peer": ("torch.nn.TransformerEncoderLayer", ["-c", "model/transformer"]),
     "peer-eager": ("the same, eager", ["-c", "model/transformer", "--speed", "eager"]),
@@ -52,10 +55,12 @@ class Meter(Callback):
         output: The file.
         warmup: Seconds after the first step that are not measured.
         seconds: Seconds that are measured; with 0 the training ends after its first step.
+        kernels: Steps after that whose kernels are profiled.
     """
 
-    def __init__(self, output: str, warmup: float, seconds: float) -> None:
-        self.output, self.warmup, self.seconds = Path(output), warmup, seconds
+    def __init__(self, output: str, warmup: float, seconds: float, kernels: int) -> None:
+        self.output, self.warmup, self.seconds, self.kernels = Path(output), warmup, seconds, kernels
+        self.profile: StepKernels | None = None
         self.marks: dict[str, float] = {}
         self.tokens: Tensor | int = 0
         self.steps = self.sequences = 0
@@ -80,6 +85,8 @@ class Meter(Callback):
         now = time.time()
         if "first step" not in self.marks:
             self.previous = self.mark("first step")
+        elif self.profile:
+            self.profile.steps += 1
         elif "start" not in self.marks:
             self.slowest, self.previous = max(self.slowest, now - self.previous), now
             if now - self.marks["first step"] > self.warmup:
@@ -90,10 +97,13 @@ class Meter(Callback):
             self.steps, self.sequences = self.steps + 1, self.sequences + len(tokens)
             if now - self.marks["start"] > self.seconds:
                 self.mark("end")
-        if "end" in self.marks or not self.seconds:
+        if "end" in self.marks and self.kernels and not self.profile:
+            self.profile = StepKernels()
+        elif ("end" in self.marks and not (self.profile and self.profile.steps < self.kernels)) or not self.seconds:
+            times = self.profile.take() if self.profile else None
             memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else float("nan")
             counts = {"steps": self.steps, "sequences": self.sequences, "tokens": int(self.tokens)}
-            numbers = {"marks": self.marks, "slowest": self.slowest, "memory": memory, **counts}
+            numbers = {"marks": self.marks, "slowest": self.slowest, "memory": memory, "kernels": times, **counts}
             self.output.write_text(json.dumps(numbers))
             trainer.should_stop = True
 
@@ -176,11 +186,13 @@ class Utilization(threading.Thread):
         return statistics.mean(values) if values else float("nan")
 
 
-def fit(task: str, model: str, folder: Path, warmup: float, seconds: float, flags: list[str]) -> dict[str, Any]:
+def fit(
+    task: str, model: str, folder: Path, warmup: float, seconds: float, flags: list[str], kernels: int = 0
+) -> dict[str, Any]:
     """One training, whose caches of compiled code lie in the folder; its numbers, times counted from its start."""
     output = folder / "numbers.json"
     output.unlink(missing_ok=True)
-    options = {"output": str(output), "warmup": warmup, "seconds": seconds}
+    options = {"output": str(output), "warmup": warmup, "seconds": seconds, "kernels": kernels}
     trainer: dict[str, Any] = {"callbacks": [{"class_path": "real_training.Meter", "init_args": options}]}
     # No validation but the check at the start.
     trainer |= {"max_steps": 10**7, "max_epochs": -1, "val_check_interval": 10**9, "check_val_every_n_epoch": None}
@@ -210,15 +222,16 @@ def fit(task: str, model: str, folder: Path, warmup: float, seconds: float, flag
     return numbers
 
 
-def row(task: str, model: str, arguments: argparse.Namespace) -> str:
-    """A line of the table; details go to stderr."""
+def row(task: str, model: str, arguments: argparse.Namespace) -> tuple[str, dict[str, float] | None]:
+    """A line of the table, and a step's kernels if they were asked for; details go to stderr."""
     with tempfile.TemporaryDirectory() as folder:
+        where = (task, model, Path(folder))
         try:
-            cold = fit(task, model, Path(folder), arguments.warmup, arguments.seconds, arguments.flags)
-            warm = fit(task, model, Path(folder), 0, 0, arguments.flags)
+            cold = fit(*where, arguments.warmup, arguments.seconds, arguments.flags, arguments.kernels)
+            warm = fit(*where, 0, 0, arguments.flags)
         except RuntimeError as error:
             print(f"{task}, {model}: {error}", file=sys.stderr)
-            return f"| {task} | {MODELS[model][0]} | failed | | | | | | | |"
+            return f"| {task} | {MODELS[model][0]} | failed | | | | | | | |", None
     for name, numbers in (("cold", cold), ("warm", warm)):
         moments = ", ".join(f"{mark} {moment:.1f} s" for mark, moment in numbers["marks"].items())
         print(f"{task}, {model}, {name}: {moments}; {numbers['said']}", file=sys.stderr, flush=True)
@@ -226,7 +239,7 @@ def row(task: str, model: str, arguments: argparse.Namespace) -> str:
     cells = [task, MODELS[model][0], f"{cold['tokens'] / taken / 1e6:.3f}", f"{cold['sequences'] / taken:,.0f}"]
     cells += [f"{cold['steps'] / taken:.2f}", f"{cold['busy']:.0f} %", f"{cold['marks']['first step']:.1f}"]
     cells += [f"{warm['marks']['first step']:.1f}", f"{cold['slowest']:.1f}", f"{cold['memory']:,.0f}"]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cells)} |", cold["kernels"]
 
 
 def main() -> None:
@@ -236,8 +249,11 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--seconds", type=float, default=120, help="measured")
     parser.add_argument("--warmup", type=float, default=30, help="seconds before that, after the first step")
+    parser.add_argument("--kernels", type=int, default=0, metavar="STEPS", help="profile the kernels of that many more")
     parser.add_argument("flags", nargs="*", help="after --: more flags of wavspa fit")
     arguments = parser.parse_args()
+    if arguments.kernels and not torch.cuda.is_available():
+        parser.error("--kernels: there is no GPU; leave it away")
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     print(f"{name}, torch {torch.__version__}; {arguments.seconds:.0f} s each; {' '.join(arguments.flags)}\n")
     print(
@@ -245,9 +261,15 @@ def main() -> None:
         end="",
     )
     print("later, s | peak MiB |\n|---|---|" + "--:|" * 8, flush=True)
+    kernels = {}
     for task in arguments.tasks:
         for model in arguments.models:
-            print(row(task, model, arguments), flush=True)
+            line, times = row(task, model, arguments)
+            print(line, flush=True)
+            if times is not None:
+                kernels[f"{task}, {MODELS[model][0]}"] = times
+    if kernels:
+        print(f"\n{table(kernels)}")
 
 
 if __name__ == "__main__":

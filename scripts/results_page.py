@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 from matplotlib.figure import Figure
 
-from wavspa_lit.reporting.curves import curve_of
+from wavspa_lit.reporting.curves import curve_of, draw_curves
 from wavspa_lit.reporting.runs import read_tested
 
 ROOT = Path(__file__).parents[1]
@@ -37,13 +37,16 @@ MODELS = {
     "transformer": "Transformer",
     "wide": "Transformer, widened",
 }
+LEGO_MODELS = MODELS | {f"{name}": f"Transformer, {name} positions" for name in ("rotary", "sinusoidal")}
+LEGO_LAYERS = {"plain": "6", "tied": "1, 8 passes, 16 in the test"}
 TASKS = {"text": "Text", "image": "Image", "listops": "ListOps", "retrieval": "Retrieval", "pathfinder": "Pathfinder"}
 PUBLISHED = {"text": 81.60, "image": 55.58, "listops": 55.40, "pathfinder": 81.12}
 """AdaWavSpA's test accuracy in percent, by its authors and under their protocol (arXiv 2210.01989)."""
 HEAD = ("model", "level", "positions", "rate", "parameters", "seeds", "best validation", "test", "steps", "seconds")
 RUN = ("run", "steps", "examples", "GPU minutes", "commit", "best validation", "test")
+LEGO = ("model", "layers", "seeds", "parameters", "steps", "trained")
 BEYOND = ("task", "model", "seeds", "parameters", "steps", "trained", "first beyond", "beyond", "a constant answer")
-PART = re.compile(r"(?P<begin><!-- table: (?P<task>[a-z]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+PART = re.compile(r"(?P<begin><!-- table: (?P<task>[a-z0-9]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
 class Cell(NamedTuple):
@@ -129,24 +132,63 @@ def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str
     ]
 
 
-def read_reasoning() -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    """The results in docs/results/reasoning, by task and model."""
+def read_reasoning(lego: bool) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """The results in docs/results/reasoning, by task and model: those of LEGO, or the others."""
     found: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for folder in sorted(REASONING.iterdir()):
-        if name := NAME.fullmatch(folder.name):
+        if (name := NAME.fullmatch(folder.name)) and name["task"].startswith("lego") == lego:
             found[name["task"], name["model"]].append(read_tested(folder))
     return found
 
 
 def reasoning() -> str:
-    """The Markdown table of all tested runs in docs/results/reasoning."""
-    rows = [beyond(task, model, runs) for (task, model), runs in read_reasoning().items()]
+    """The Markdown table of the Chomsky tasks in docs/results/reasoning."""
+    rows = [beyond(task, model, runs) for (task, model), runs in read_reasoning(lego=False).items()]
     return render([BEYOND, ["---"] * 2 + ["--:"] * 7, *rows])
+
+
+def read_lego(task: str) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """The tests of LEGO's runs, by model and layers, both as the pages name them."""
+    found = {}
+    for (name, model), runs in read_reasoning(lego=True).items():
+        if name == task:
+            space, layers = model.split("-")
+            found[LEGO_MODELS[space], LEGO_LAYERS[layers]] = [run["test"] for run in runs]
+    return found
+
+
+def lego(task: str) -> str:
+    """The Markdown table of a setting of LEGO: the trained links together, the others one by one."""
+    rows, found = [], read_lego(task)
+    for (model, layers), tests in found.items():
+        curves = [curve_of(test)[1] for test in tests]
+        untrained = [link for link in curves[0] if link not in tests[0]["trained_values"]]
+        steps = "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests}))
+        row = [model, layers, str(len(tests)), f"{tests[0]['parameters']:,}", steps]
+        row.append(spread([test["test/acc_trained"] for test in tests]))
+        rows.append(row + [spread([curve[link] for curve in curves]) for link in untrained])
+    head = [*LEGO, *(f"link {link}" for link in untrained)]
+    return render([head, ["---"] * 2 + ["--:"] * (len(head) - 2), *rows])
+
+
+def curves_lego(task: str) -> Figure:
+    """Accuracy by link, a line for each model."""
+    found = read_lego(task)
+    curves = {
+        f"{model}, {'shared layers' if layers != LEGO_LAYERS['plain'] else '6 layers'}": [
+            curve_of(test)[1] for test in tests
+        ]
+        for (model, layers), tests in found.items()
+    }
+    test = next(iter(found.values()))[0]
+    figure = draw_curves(curves, "link", test["trained_values"], test["test/chance"])
+    figure.set_size_inches(7, 4.2)
+    return figure
 
 
 def curves_beyond() -> Figure:
     """Accuracy by length, a panel for each task: the mean over the seeds, in a band from the lowest to the highest."""
-    figure, found = Figure(figsize=(9, 5), layout="constrained"), read_reasoning()
+    figure, found = Figure(figsize=(9, 5), layout="constrained"), read_reasoning(lego=False)
     for panel, task in zip(figure.subplots(2, 3, sharey=True).flat, sorted({task for task, _ in found}), strict=True):
         for number, model in enumerate(("ada", "transformer")):
             tests = [run["test"] for run in found[task, model]]
@@ -205,9 +247,11 @@ def learning_curves() -> Figure:
 
 
 def table(task: str) -> str:
-    """The Markdown table of a task of the arena, of all its `runs`, or of `reasoning`."""
+    """The Markdown table of a task of the arena, of all its `runs`, of `reasoning`, or of LEGO."""
     if task == "reasoning":
         return reasoning()
+    if task.startswith("lego"):
+        return lego(task)
     if task == "runs":
         return runs()
     rows = [row(model, cells) for model, cells in read(task).items()]
@@ -230,6 +274,7 @@ def main() -> None:
     """Rewrites the pages and the pictures."""
     learning_curves().savefig(ROOT / "docs" / "learning.png", dpi=110)
     curves_beyond().savefig(ROOT / "docs" / "beyond.png", dpi=110)
+    curves_lego("lego12").savefig(ROOT / "docs" / "lego12.png", dpi=110)
     for file in PAGES:
         file.write_text(page(file.read_text()))
     sys.stdout.write(f"written: {', '.join(str(file.relative_to(ROOT)) for file in PAGES)}\n")

@@ -86,15 +86,14 @@ class Meter(Callback):
         if "first step" not in self.marks:
             self.previous = self.mark("first step")
         elif self.profile:
-            self.profile.steps += 1
+            self.profile.count(valid_tokens(batch))
         elif "start" not in self.marks:
             self.slowest, self.previous = max(self.slowest, now - self.previous), now
             if now - self.marks["first step"] > self.warmup:
                 self.mark("start")
         else:
-            tokens = next(batch[name] for name in ("tokens", "features") if name in batch)
-            self.tokens += batch["mask"].sum() if "mask" in batch else tokens.shape[0] * tokens.shape[1]
-            self.steps, self.sequences = self.steps + 1, self.sequences + len(tokens)
+            self.tokens += valid_tokens(batch)
+            self.steps, self.sequences = self.steps + 1, self.sequences + len(batch["labels"])
             if now - self.marks["start"] > self.seconds:
                 self.mark("end")
         if "end" in self.marks and self.kernels and not self.profile:
@@ -113,6 +112,12 @@ class Meter(Callback):
             torch.cuda.synchronize()
         self.marks[name] = time.time()
         return self.marks[name]
+
+
+def valid_tokens(batch: dict[str, Tensor]) -> Tensor | int:
+    """Tokens of a batch that are not padding."""
+    tokens = next(batch[name] for name in ("tokens", "features") if name in batch)
+    return batch["mask"].sum() if "mask" in batch else tokens.shape[0] * tokens.shape[1]
 
 
 class PeerBlock(nn.Module):

@@ -17,23 +17,31 @@ KINDS = {
 """Names of kernels, the first that matches: cuDNN, cuBLAS, Inductor's and ours."""
 
 
+TOKENS = "valid tokens"
+
+
 class StepKernels:
     """Profiles the steps from its creation to `take`."""
 
     def __init__(self) -> None:
         torch.cuda.synchronize()
-        self.steps = 0
+        self.steps, self.tokens = 0, torch.zeros((), device="cuda")
         self.profile = profile(activities=[ProfilerActivity.CUDA])
         self.profile.__enter__()
 
+    def count(self, tokens: torch.Tensor | int) -> None:
+        """Counts a step of so many valid tokens."""
+        self.steps += 1
+        self.tokens += tokens
+
     def take(self) -> dict[str, float]:
-        """Milliseconds a step, by kind."""
+        """Milliseconds a step, by kind, and valid tokens a step."""
         torch.cuda.synchronize()
         self.profile.__exit__(None, None, None)
         times = dict.fromkeys(KINDS, 0.0)
         for event in self.profile.key_averages():
             times[kind(event.key)] += event.self_device_time_total / 1000 / self.steps
-        return times
+        return times | {TOKENS: self.tokens.item() / self.steps}
 
 
 def kind(kernel: str) -> str:
@@ -46,5 +54,6 @@ def table(rows: dict[str, dict[str, float]]) -> str:
     lines = [f"| ms a step | {' | '.join(rows)} |", "|---|" + "--:|" * len(rows)]
     for name in KINDS:
         lines.append(f"| {name} | {' | '.join(f'{times[name]:.1f}' for times in rows.values())} |")
-    lines.append(f"| in all | {' | '.join(f'{sum(times.values()):.1f}' for times in rows.values())} |")
+    lines.append(f"| in all | {' | '.join(f'{sum(times[name] for name in KINDS):.1f}' for times in rows.values())} |")
+    lines.append(f"| {TOKENS} | {' | '.join(f'{times[TOKENS]:,.0f}' for times in rows.values())} |")
     return "\n".join(lines)

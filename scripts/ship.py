@@ -31,7 +31,7 @@ CARD = """# {name}
 
 {table}
 
-Trained from [config.yaml](config.yaml), seed {seed}, {date}, torch {torch}; metrics: [results.json](results.json). The
+Trained from [config.yaml](config.yaml), seed {seed}, {date}; tested with torch {torch}: [results.json](results.json). The
 weights are stored as bfloat16; the test is that of the stored file.
 
 ```sh

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tqdm import tqdm
-
+from datamodules.bars import bar
 from datamodules.listing import files_below
 
 MANY = 10_000
@@ -28,7 +27,7 @@ def stamp(sources: Iterable[Path]) -> str:
 def fingerprint(sources: Iterable[Path]) -> str:
     """A hash of the names and contents of files, and of all files below folders: the same for every copy of them."""
     digest, files = hashlib.blake2b(digest_size=16), list(_named(sources))
-    for name, file in tqdm(files, desc="fingerprint", unit=" files", disable=len(files) < MANY):
+    for name, file in bar(files, desc="fingerprint", unit=" files", disable=len(files) < MANY):
         with file.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").digest()
         digest.update(b"%s\0%s" % (os.fsencode(name), content))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy
-from tqdm import tqdm
 
+from datamodules.bars import bar
 from datamodules.cache import Arrays
 from datamodules.errors import DataError, MissingData
 from datamodules.files import arrays, fasta
@@ -149,13 +149,13 @@ class _Packing:
         known = self._pack_sequences() if self.reading.sequences else None
         self.offsets.extend([0]) if known is None else None
         self.value_offsets.extend([0])
-        bar = tqdm(desc=self.table.path.name, unit=" rows", mininterval=1, delay=2)
-        with bar:
+        progress = bar(desc=self.table.path.name, unit=" rows", mininterval=1, delay=2)
+        with progress:
             for row in self.table.rows(list(dict.fromkeys(wanted))):
                 self._add(row, text, label, split, known)
                 if name:
                     self.names.append(str(row.values[name] or self.count))
-                bar.update()
+                progress.update()
         if not self.count:
             self.table.fail("", "no examples in it")
         return self._arrays(known is not None, bool(split))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy
-from tqdm import tqdm
 
 from datamodules.augment import turn_or_mirror
+from datamodules.bars import bar
 from datamodules.base import Split
 from datamodules.cache import Arrays
 from datamodules.errors import DataError
@@ -118,7 +118,7 @@ class Pathfinder(PixelDataModule):
         images = _open_images(folder, len(kept), self.size)
         chunks = [[paths[index] for index in kept[start : start + CHUNK]] for start in range(0, len(kept), CHUNK)]
         loaded = _in_parallel(partial(read_images, self.size), chunks)
-        for number, block in enumerate(tqdm(loaded, desc=files.name, total=len(chunks), unit=f" x {CHUNK} images")):
+        for number, block in enumerate(bar(loaded, desc=files.name, total=len(chunks), unit=f" x {CHUNK} images")):
             images[CHUNK * number :][: len(block)] = block
         return {"images": images, "labels": labels}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-from tqdm import tqdm
 
+from datamodules.bars import bar
 from datamodules.base import Split
 from datamodules.cache import Arrays, GrowingArray
 from datamodules.errors import DataError, at_least_one
@@ -77,8 +77,8 @@ class Retrieval(ArenaDataModule):
     def read(self, part: str, files: Path, folder: Path) -> Arrays:
         """See `ArenaDataModule.read`; line by line, since a file can hold gigabytes."""
         tokens, offsets, labels = GrowingArray(folder / "tokens.npy", numpy.uint8), [0], []
-        bar = tqdm(desc=files.name, total=files.stat().st_size, unit="B", unit_scale=True, mininterval=1)
-        with files.open("rb") as lines, bar:
+        progress = bar(desc=files.name, total=files.stat().st_size, unit="B", unit_scale=True, mininterval=1)
+        with files.open("rb") as lines, progress:
             for number, line in enumerate(lines, start=1):
                 columns = line.rstrip(b"\r\n").split(b"\t")
                 if len(columns) != 5:
@@ -91,7 +91,7 @@ class Retrieval(ArenaDataModule):
                     tokens.append(text[: self.max_length])
                     offsets.append(tokens.length)
                 labels.append(LABELS[columns[0]])
-                bar.update(len(line))
+                progress.update(len(line))
         if not labels:
             raise DataError(f"{files}: no pairs; the file is empty")
         return {"tokens": tokens.close(), "offsets": numpy.array(offsets), "labels": numpy.array(labels, numpy.uint8)}

@@ -14,8 +14,8 @@ from typing import Any
 import pooch
 import requests
 import urllib3
-from tqdm import tqdm
 
+from datamodules.bars import bar
 from datamodules.errors import DataError
 
 CHUNK = 1 << 20
@@ -88,12 +88,12 @@ class _Downloader:
             if response.status_code != requests.codes.partial_content:
                 have = 0
             total = int(response.headers.get("content-length", 0)) + have or None
-            bar = tqdm(desc=self.partial.stem, total=total, initial=have, unit="B", unit_scale=True)
-            with self.partial.open("ab" if have else "wb") as stream, bar:
+            progress = bar(desc=self.partial.stem, total=total, initial=have, unit="B", unit_scale=True)
+            with self.partial.open("ab" if have else "wb") as stream, progress:
                 try:
                     for chunk in response.raw.stream(CHUNK, decode_content=False):
                         stream.write(chunk)
-                        bar.update(len(chunk))
+                        progress.update(len(chunk))
                 except urllib3.exceptions.HTTPError as error:
                     raise OSError(f"broke off ({error}); try again to continue") from error
             encoding = response.headers.get("content-encoding", "identity").lower()
@@ -146,7 +146,7 @@ def extract(archive: Path, folder: str | Path, wanted: str = "") -> None:
             with tarfile.open(archive) as tar:
                 tar.extractall(
                     partial,
-                    tqdm(tar, desc=f"unpacking {archive.name}", unit=" files", mininterval=1),  # type: ignore[arg-type]
+                    bar(tar, desc=f"unpacking {archive.name}", unit=" files", mininterval=1),
                     filter=lambda member, path: tarfile.data_filter(member, path) if wanted in member.name else None,
                 )
         for item in sorted(partial.iterdir()):

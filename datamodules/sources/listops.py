@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 import numpy
-from tqdm import tqdm
 
+from datamodules.bars import bar
 from datamodules.workers import start_pool
 
 TOKENS = ("[MIN", "[MAX", "[MED", "[SM", "]", *"0123456789")
@@ -114,7 +114,7 @@ def generate(settings: Settings, count: int, workers: int = 1) -> list[tuple[byt
     """
     unique: dict[bytes, int] = {}
     stale = 0
-    with tqdm(total=count, desc="ListOps", unit=" expressions", disable=count < 5 * SHARD) as progress:
+    with bar(total=count, desc="ListOps", unit=" expressions", disable=count < 5 * SHARD) as progress:
         for block in _shards(settings, workers if count >= 20 * SHARD else 1):
             before = len(unique)
             for tokens, value in block:

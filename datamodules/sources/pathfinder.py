@@ -11,8 +11,8 @@ from functools import partial
 import numpy
 import PIL.Image
 import PIL.ImageDraw
-from tqdm import tqdm
 
+from datamodules.bars import bar
 from datamodules.sources.dashes import FINE, Canvas, Dash, DeadEndError, Point, Size, grow_distractor, grow_targets
 from datamodules.workers import start_pool
 
@@ -127,7 +127,7 @@ def generate(settings: Settings, count: int, workers: int = 1) -> Iterator[Shard
     """Yields the first `count` images and labels in blocks, in order, whatever the number of workers."""
     starts = range(0, count, SHARD)
     stops = [min(start + SHARD, count) for start in starts]
-    with tqdm(total=count, desc="Pathfinder", unit=" images", disable=count < SHARD) as progress:
+    with bar(total=count, desc="Pathfinder", unit=" images", disable=count < SHARD) as progress:
         for block in _in_order(settings, starts, stops, workers):
             yield block
             progress.update(len(block[0]))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy
 import PIL.Image
-from tqdm import tqdm
 
+from datamodules.bars import bar
 from datamodules.errors import DataError
 from datamodules.pictures import read_grey
 from datamodules.sources.pathfinder import SHARD, SIZES, Settings, distractor, draw
@@ -43,7 +43,7 @@ def _write(settings: Settings, folder: Path, count: int, workers: int) -> None:
     starts = range(0, count, SHARD)
     shards = [(number, start, min(start + SHARD, count)) for number, start in enumerate(starts)]
     missing = [shard for shard in shards if not _complete(folder, *shard)]
-    with tqdm(total=count, initial=SHARD * (len(shards) - len(missing)), desc=str(folder), unit=" images") as progress:
+    with bar(total=count, initial=SHARD * (len(shards) - len(missing)), desc=str(folder), unit=" images") as progress:
         work = partial(_write_shard, settings, folder)
         if workers <= 1 or len(missing) <= 1:
             for shard in missing:

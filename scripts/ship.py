@@ -31,8 +31,8 @@ CARD = """# {name}
 
 {table}
 
-Trained from [config.yaml](config.yaml), seed {seed}, {date}; tested with torch {torch}: [results.json](results.json). The
-weights are stored as bfloat16; the test is that of the stored file.
+Trained from [config.yaml](config.yaml), seed {seed}, {date}; tested with torch {torch}: [results.json](results.json).
+The weights are stored as bfloat16; the test is that of the stored file.
 
 ```sh
 wavspa test --ckpt_path {checkpoint}

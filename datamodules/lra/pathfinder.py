@@ -17,7 +17,7 @@ from datamodules.errors import DataError
 from datamodules.listing import files_in
 from datamodules.lra.pixels import PixelDataModule
 from datamodules.packed import Augment
-from datamodules.sources.pathfinder import FOLDERS, Settings, generate
+from datamodules.sources.pathfinder import FOLDERS, MOST, Settings, generate
 from datamodules.sources.pathfinder_release import read_images
 from datamodules.workers import start_pool
 
@@ -38,8 +38,9 @@ class Pathfinder(PixelDataModule):
 
     Args:
         resolution: Height and width of the images: 32, 64, 128 or 256.
-        difficulty: easy, intermediate or hard: lines of 6, 9 or 14 dashes. graded: of 1 to 14, each number as likely,
-            for a training that begins with what is easily seen; only generated.
+        difficulty: easy, intermediate or hard: lines of 6, 9 or 14 dashes. graded: of 1 to `dashes`, each number as
+            likely, for a training that begins with what is easily seen; only generated.
+        dashes: The most that a line of graded images has, 1 to 14.
         num_images: Images that are generated; the release has 200,000.
         **options: See `PixelDataModule` and `ArenaDataModule`.
     """
@@ -51,11 +52,12 @@ class Pathfinder(PixelDataModule):
         self,
         resolution: Literal[32, 64, 128, 256] = 32,
         difficulty: Literal["easy", "intermediate", "hard", "graded"] = "hard",
+        dashes: int = MOST,
         num_images: int = 200_000,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.settings = Settings(resolution, difficulty, self.seed)
+        self.settings = Settings(resolution, difficulty, self.seed, dashes)
         if num_images < 10:
             raise ValueError(f"data.num_images must be at least 10, got {num_images}")
         self.num_images = num_images
@@ -124,7 +126,10 @@ class Pathfinder(PixelDataModule):
 
     def generated_key(self, part: str) -> dict[str, Any]:
         """See `ArenaDataModule.generated_key`."""
-        return {"source": "pathfinder generator", "version": 1, **asdict(self.settings), "count": self.num_images}
+        settings = asdict(self.settings)
+        if self.settings.dashes == MOST:
+            del settings["dashes"]  # so that caches of before there was such a setting serve
+        return {"source": "pathfinder generator", "version": 1, **settings, "count": self.num_images}
 
     def generate(self, part: str, folder: Path) -> Arrays:
         """See `ArenaDataModule.generate`."""

@@ -51,6 +51,7 @@ class Settings:
         resolution: Height and width: 32, 64, 128 or 256.
         difficulty: easy, intermediate, hard or graded.
         seed: Seed of all images.
+        dashes: The most that a line of graded images has, 1 to 14.
 
     Raises:
         ValueError: For anything else.
@@ -59,12 +60,22 @@ class Settings:
     resolution: int = 32
     difficulty: str = "hard"
     seed: int = 0
+    dashes: int = MOST
 
     def __post_init__(self) -> None:
         if self.resolution not in SIZES:
             raise ValueError(f"data.resolution must be one of {', '.join(map(str, SIZES))}, got {self.resolution}")
         if self.difficulty not in DASHES:
             raise ValueError(f"data.difficulty must be one of {', '.join(DASHES)}, got {self.difficulty!r}")
+        if not 1 <= self.dashes <= MOST:
+            raise ValueError(f"data.dashes must be 1 to {MOST}, got {self.dashes}")
+        if self.dashes != MOST and self.difficulty != "graded":
+            raise ValueError(f"data.dashes={self.dashes} is for data.difficulty=graded, got {self.difficulty}")
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """How many dashes the two lines of an image may have."""
+        return tuple(number for number in DASHES[self.difficulty] if number <= self.dashes)
 
 
 def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int, int]:
@@ -73,7 +84,7 @@ def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int, int]:
     generator = numpy.random.default_rng([settings.seed, settings.resolution, kind, index])
     label = int(generator.integers(2))
     size = SIZES[settings.resolution]
-    margin, choices = int(generator.choice(size.margins)), DASHES[settings.difficulty]
+    margin, choices = int(generator.choice(size.margins)), settings.choices
     dashes = choices[0] if len(choices) == 1 else int(generator.choice(choices))
     while True:
         canvas = Canvas(size, settings.resolution, margin, generator)

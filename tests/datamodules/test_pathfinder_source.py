@@ -11,7 +11,15 @@ from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw,
 from datamodules.sources.pathfinder_release import write
 
 
-@pytest.mark.parametrize(("values", "message"), [((48,), "data.resolution must be one of 32"), ((32, "no"), "easy")])
+WRONG = [
+    ((48,), "data.resolution must be one of 32"),
+    ((32, "no"), "easy"),
+    ((32, "graded", 0, 15), "data.dashes must be 1 to 14, got 15"),
+    ((32, "hard", 0, 2), "data.dashes=2 is for data.difficulty=graded, got hard"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), WRONG)
 def test_settings_are_checked(values, message):
     with pytest.raises(ValueError, match=message):
         Settings(*values)
@@ -38,6 +46,19 @@ def test_an_image_depends_on_its_number_and_the_settings_only():
 def test_graded_images_have_lines_of_all_lengths():
     dashes = [draw(Settings(difficulty="graded"), index)[3] for index in range(100)]
     assert set(dashes) == set(range(1, 15))
+
+
+def test_graded_images_may_have_short_lines_only():
+    assert {draw(Settings(difficulty="graded", dashes=2), index)[3] for index in range(20)} == {1, 2}
+
+
+def test_images_of_other_lengths_lie_apart_in_the_cache_and_those_of_before_where_they_lay(tmp_path):
+    def key(**options):
+        return Pathfinder(root=str(tmp_path), **options).generated_key("all")
+
+    before = {"source": "pathfinder generator", "version": 1, "resolution": 32, "difficulty": "graded", "seed": 0}
+    assert key(difficulty="graded") == before | {"count": 200_000}
+    assert key(difficulty="graded", dashes=2) == before | {"dashes": 2, "count": 200_000}
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from datamodules.errors import DataError
 from datamodules.sources.pathfinder import DASHES, SHARD, SIZES, Settings, draw, generate, shard
 from datamodules.sources.pathfinder_release import write
 
-
 WRONG = [
     ((48,), "data.resolution must be one of 32"),
     ((32, "no"), "easy"),

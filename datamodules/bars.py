@@ -7,14 +7,14 @@ from typing import Any
 from tqdm import tqdm
 
 PERIOD = 60.0
-"""Seconds between the lines in a file, and before the first."""
+"""Seconds between the lines in a file."""
 
 
 class Lines(tqdm):  # type: ignore[type-arg]
     """A bar that never goes back to the beginning of its line, because in a file that fills pages."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{**options, "mininterval": PERIOD, "delay": PERIOD, "ncols": 0})
+        super().__init__(*arguments, **{**options, "mininterval": PERIOD, "ncols": 0})
 
     @staticmethod
     def status_printer(file: Any) -> Callable[[str], None]:
@@ -25,6 +25,13 @@ class Lines(tqdm):  # type: ignore[type-arg]
             file.flush()
 
         return show
+
+    def close(self) -> None:
+        """Ends with a line, unless the work ended before the first was due."""
+        if not self.disable and self.last_print_t >= self.start_t + (self.delay or 0):
+            self.display(pos=0)
+            self.last_print_t = self.start_t - 1  # else tqdm would add an empty line
+        super().close()
 
 
 def bar(iterable: Iterable[Any] | None = None, **options: Any) -> Any:

@@ -12,12 +12,13 @@ def test_in_a_file_progress_is_a_line_now_and_then(monkeypatch, capsys):
             time.sleep(0.06)
             progress.update()
     text = capsys.readouterr().err
-    lines = [line for line in text.split("\n") if line]
-    assert "\r" not in text and all(line.startswith("images: ") for line in lines)
-    assert [line[8:12].strip() for line in lines[:4]] == ["25%", "50%", "75%", "100%"]
+    assert "\r" not in text and text.endswith("\n") and "\n\n" not in text
+    shares = [line.removeprefix("images: ").split()[0] for line in text.splitlines()]
+    assert shares[0] == "0%" and shares[-1] == "100%" and "50%" in shares
 
 
-def test_what_is_soon_done_leaves_no_line(capsys):
-    for _ in bars.bar(range(1000), desc="images"):
-        pass
-    assert not capsys.readouterr().err
+def test_what_is_soon_done_is_two_lines_or_none(capsys):
+    for options in ({}, {"delay": 2}):
+        for _ in bars.bar(range(1000), desc="images", **options):
+            pass
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["0%", "100%"]

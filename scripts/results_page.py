@@ -37,7 +37,7 @@ MODELS = {
     "transformer": "Transformer",
     "wide": "Transformer, widened",
 }
-LEGO_MODELS = MODELS | {f"{name}": f"Transformer, {name} positions" for name in ("rotary", "sinusoidal")}
+LEGO_MODELS = MODELS | {name: f"Transformer, {name} positions" for name in ("rotary", "sinusoidal")}
 LEGO_LAYERS = {"plain": "6", "tied": "1, 8 passes, 16 in the test"}
 TASKS = {"text": "Text", "image": "Image", "listops": "ListOps", "retrieval": "Retrieval", "pathfinder": "Pathfinder"}
 PUBLISHED = {"text": 81.60, "image": 55.58, "listops": 55.40, "pathfinder": 81.12}

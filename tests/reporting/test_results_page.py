@@ -115,3 +115,12 @@ def test_tests_beyond_the_trained_lengths_have_a_row_for_each_task_and_model():
     assert (
         "| 3 | 66,946 | 40,000 | 100.0 ± 0.0 | 100.0 ± 0.0 | 99.4 ± 1.1 | 50.9 |" in rows["even pairs", "Transformer"]
     )
+
+
+def test_lego_has_a_column_for_each_untrained_link():
+    head, _, *rows = (
+        [part.strip() for part in line.strip("|\n").split("|")] for line in results_page().table("lego12").splitlines()
+    )
+    assert head[5:] == ["trained", *(f"link {link}" for link in range(7, 13))]
+    shared = next(row for row in rows if row[0] == "AdaWavSpA" and row[1].startswith("1, 8 passes"))
+    assert shared[2:] == ["1", "270,338", "15,624", "100.0", "100.0", "99.9", "96.4", "80.1", "61.4", "52.5"]

@@ -5,13 +5,18 @@ python benchmarks/pathfinder_cnn.py --difficulty graded --seconds 70       on a 
 
 import argparse
 import time
+from collections.abc import Iterable
+from itertools import chain, islice, repeat
 
 import torch
 from torch import Tensor, nn
 
 from datamodules import Pathfinder
+from datamodules.sources.pathfinder import DASHES
 
-CHANNELS, PIXELS, BATCH, SHOWN = 64, 32, 256, 5120
+CHANNELS, PIXELS, BATCH = 64, 32, 256
+SHOWN = 20
+"""Batches of the validation that are looked at."""
 
 
 class Residual(nn.Module):
@@ -37,58 +42,55 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, CHANNELS, 3, padding=1), *body, *head, nn.ReLU(), nn.Linear(128, 2))
 
 
-def read(data: Pathfinder, split: str, device: str) -> tuple[Tensor, Tensor]:
-    """Images (count, 1, height, width) from -1 to 1, and their labels."""
-    examples = data.dataset(split)
-    batch = examples.batch(torch.arange(len(examples)).numpy())
+def read(batch: dict[str, Tensor], device: str) -> tuple[Tensor, Tensor]:
+    """Images (batch, 1, height, width) from -1 to 1, and their labels."""
     images = (batch["tokens"].view(-1, 1, PIXELS, PIXELS) - 1).float() / 127.5 - 1
     return images.to(device), batch["labels"].to(device)
 
 
-def turned(images: Tensor) -> Tensor:
-    """One of the square's eight symmetries for the whole batch."""
-    turns, mirrored = int(torch.randint(4, ())), bool(torch.randint(2, ()))
-    images = images.rot90(turns, (2, 3))
-    return images.flip(3) if mirrored else images
+def accuracy(model: nn.Module, batches: Iterable[dict[str, Tensor]], device: str) -> float:
+    """The share of right answers."""
+    right = []
+    model.eval()
+    with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
+        for batch in batches:
+            images, labels = read(batch, device)
+            right.append(model(images).argmax(1) == labels)
+    model.train()
+    return torch.cat(right).float().mean().item()
 
 
 def main() -> None:
     """Prints loss and accuracy every ten seconds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--difficulty", default="hard")
+    parser.add_argument("--difficulty", default="hard", choices=list(DASHES))
     parser.add_argument("--seconds", type=float, default=70)
     parser.add_argument("--root", default="data")
     parser.add_argument("--num_images", type=int, default=200_000)
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    data = Pathfinder(root=options.root, difficulty=options.difficulty, num_images=options.num_images)
+    sizes = {"num_images": options.num_images, "batch_size": BATCH, "num_workers": 0}
+    data = Pathfinder(root=options.root, difficulty=options.difficulty, augment=True, **sizes)
     data.prepare_data()
     data.setup("fit")
-    (images, labels), (shown, answers) = (read(data, split, device) for split in ("train", "val"))
-    shown, answers = shown[:SHOWN], answers[:SHOWN]
     torch.manual_seed(0)
     model = network().to(device)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.05)
     start = last = time.monotonic()
-    step = 0
-    while last - start < options.seconds:
-        chosen = torch.randint(len(images), (BATCH,), device=device)
+    training = chain.from_iterable(repeat(data.train_dataloader()))
+    for step, batch in enumerate(training, 1):
+        images, labels = read(batch, device)
         with torch.autocast(device, torch.bfloat16):
-            loss = nn.functional.cross_entropy(model(turned(images[chosen])).float(), labels[chosen])
+            loss = nn.functional.cross_entropy(model(images).float(), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        step += 1
         if time.monotonic() - last > 10:
             last = time.monotonic()
-            model.eval()
-            with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
-                right = torch.cat([model(part).argmax(1) for part in shown.split(512)]).eq(answers)
-            model.train()
-            print(
-                f"{step} steps, {last - start:.0f} s: loss {loss:.3f}, validation {right.float().mean():.4f}",
-                flush=True,
-            )
+            share = accuracy(model, islice(data.val_dataloader(), SHOWN), device)
+            print(f"{step} steps, {last - start:.0f} s: loss {loss:.3f}, validation {share:.4f}", flush=True)
+        if last - start > options.seconds:
+            return
 
 
 if __name__ == "__main__":

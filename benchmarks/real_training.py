@@ -96,9 +96,11 @@ class Meter(Callback):
             self.steps, self.sequences = self.steps + 1, self.sequences + len(batch["labels"])
             if now - self.marks["start"] > self.seconds:
                 self.mark("end")
-        if "end" in self.marks and self.kernels and not self.profile:
+        if "end" not in self.marks and self.seconds:
+            return
+        if self.kernels and not self.profile:
             self.profile = StepKernels()
-        elif ("end" in self.marks and not (self.profile and self.profile.steps < self.kernels)) or not self.seconds:
+        elif not self.profile or self.profile.steps == self.kernels:
             times = self.profile.take() if self.profile else None
             memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else float("nan")
             counts = {"steps": self.steps, "sequences": self.sequences, "tokens": int(self.tokens)}

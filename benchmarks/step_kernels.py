@@ -16,8 +16,8 @@ KINDS = {
 }
 """Names of kernels, the first that matches: cuDNN, cuBLAS, Inductor's and ours."""
 
-
 TOKENS = "valid tokens"
+"""The last row of the table, because rows are of different batches."""
 
 
 class StepKernels:

@@ -14,7 +14,7 @@ class Lines(tqdm):  # type: ignore[type-arg]
     """A bar that never goes back to the beginning of its line, because in a file that fills pages."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{**options, "mininterval": PERIOD, "ncols": 0})
+        super().__init__(*arguments, **{**options, "mininterval": PERIOD, "maxinterval": PERIOD, "ncols": 0})
 
     @staticmethod
     def status_printer(file: Any) -> Callable[[str], None]:

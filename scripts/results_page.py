@@ -114,6 +114,11 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
+def tested_steps(tests: Sequence[Mapping[str, Any]]) -> str:
+    """The steps after which the runs were tested."""
+    return "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests}))
+
+
 def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The row of a model in the table of what lies beyond the trained lengths or links."""
     tests = [run["test"] for run in runs]
@@ -124,7 +129,7 @@ def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str
         MODELS.get(model, model),
         str(len(runs)),
         f"{tests[0]['parameters']:,}",
-        "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests})),
+        tested_steps(tests),
         spread([test["test/acc_trained"] for test in tests]),
         spread([test[f"test/acc_by_{group}/{value}"] for test, value in zip(tests, first, strict=True)]),
         spread([test["test/acc_extrapolated"] for test in tests]),
@@ -152,21 +157,21 @@ def read_lego(task: str) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     found = {}
     for (name, model), runs in read_reasoning(lego=True).items():
         if name == task:
-            space, layers = model.split("-")
-            found[LEGO_MODELS[space], LEGO_LAYERS[layers]] = [run["test"] for run in runs]
+            space, layers = model.rsplit("-", 1)
+            found[LEGO_MODELS.get(space, space), LEGO_LAYERS[layers]] = [run["test"] for run in runs]
     return found
 
 
 def lego(task: str) -> str:
     """The Markdown table of a setting of LEGO: the trained links together, the others one by one."""
-    rows, found = [], read_lego(task)
+    found = read_lego(task)
+    example = next(iter(found.values()))[0]
+    untrained = [link for link in curve_of(example)[1] if link not in example["trained_values"]]
+    rows = []
     for (model, layers), tests in found.items():
-        curves = [curve_of(test)[1] for test in tests]
-        untrained = [link for link in curves[0] if link not in tests[0]["trained_values"]]
-        steps = "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests}))
-        row = [model, layers, str(len(tests)), f"{tests[0]['parameters']:,}", steps]
+        row = [model, layers, str(len(tests)), f"{tests[0]['parameters']:,}", tested_steps(tests)]
         row.append(spread([test["test/acc_trained"] for test in tests]))
-        rows.append(row + [spread([curve[link] for curve in curves]) for link in untrained])
+        rows.append(row + [spread([curve_of(test)[1][link] for test in tests]) for link in untrained])
     head = [*LEGO, *(f"link {link}" for link in untrained)]
     return render([head, ["---"] * 2 + ["--:"] * (len(head) - 2), *rows])
 

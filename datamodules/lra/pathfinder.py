@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from datamodules.errors import DataError
 from datamodules.listing import files_in
 from datamodules.lra.pixels import PixelDataModule
 from datamodules.packed import Augment
-from datamodules.sources.pathfinder import FOLDERS, MOST, Settings, generate
+from datamodules.sources.pathfinder import MOST, Settings, generate
 from datamodules.sources.pathfinder_release import read_images
 from datamodules.workers import start_pool
 
@@ -40,8 +39,8 @@ class Pathfinder(PixelDataModule):
         resolution: Height and width of the images: 32, 64, 128 or 256.
         difficulty: easy, intermediate or hard: lines of 6, 9 or 14 dashes. graded: of 1 to `dashes`, each number as
             likely, for a training that begins with what is easily seen; only generated.
-        dashes: The most that a line of graded images has, 1 to 14.
         num_images: Images that are generated; the release has 200,000.
+        dashes: The most that a line of graded images has, 1 to 14.
         **options: See `PixelDataModule` and `ArenaDataModule`.
     """
 
@@ -52,8 +51,8 @@ class Pathfinder(PixelDataModule):
         self,
         resolution: Literal[32, 64, 128, 256] = 32,
         difficulty: Literal["easy", "intermediate", "hard", "graded"] = "hard",
-        dashes: int = MOST,
         num_images: int = 200_000,
+        dashes: int = MOST,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -90,7 +89,7 @@ class Pathfinder(PixelDataModule):
     @property
     def layouts(self) -> tuple[str, ...]:
         """See `ArenaDataModule.layouts`."""
-        inner, kind = f"pathfinder{self.size}", FOLDERS[self.settings.difficulty]
+        inner, kind = f"pathfinder{self.size}", self.settings.folder
         bases = ("", "pathfinder/", "lra_release/lra_release/", "lra_release/")
         return (*(f"{base}{inner}/{kind}" for base in bases), kind)
 
@@ -126,10 +125,7 @@ class Pathfinder(PixelDataModule):
 
     def generated_key(self, part: str) -> dict[str, Any]:
         """See `ArenaDataModule.generated_key`."""
-        settings = asdict(self.settings)
-        if self.settings.dashes == MOST:
-            del settings["dashes"]  # so that caches of before there was such a setting serve
-        return {"source": "pathfinder generator", "version": 1, **settings, "count": self.num_images}
+        return {"source": "pathfinder generator", "version": 1, **self.settings.facts, "count": self.num_images}
 
     def generate(self, part: str, folder: Path) -> Arrays:
         """See `ArenaDataModule.generate`."""

@@ -5,8 +5,9 @@ marker stands at the first end of one line, another at the last end of the same 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import numpy
 import PIL.Image
@@ -70,12 +71,25 @@ class Settings:
         if not 1 <= self.dashes <= MOST:
             raise ValueError(f"data.dashes must be 1 to {MOST}, got {self.dashes}")
         if self.dashes != MOST and self.difficulty != "graded":
-            raise ValueError(f"data.dashes={self.dashes} is for data.difficulty=graded, got {self.difficulty}")
+            raise ValueError(
+                f"data.dashes={self.dashes} is for graded images, and data.difficulty is {self.difficulty}; "
+                "use graded, or leave data.dashes away"
+            )
 
     @property
     def choices(self) -> tuple[int, ...]:
         """How many dashes the two lines of an image may have."""
         return tuple(number for number in DASHES[self.difficulty] if number <= self.dashes)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All settings by name, but for `dashes` if it is 14, because caches and folders of before do not have it."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("dashes", MOST)}
+
+    @property
+    def folder(self) -> str:
+        """Where files of such images lie, below `pathfinder32` and the like."""
+        return FOLDERS[self.difficulty] + ("" if self.dashes == MOST else f"_{self.dashes}")
 
 
 def draw(settings: Settings, index: int) -> tuple[numpy.ndarray, int, int, int]:

@@ -1,7 +1,6 @@
 """Pathfinder images as in the release: PNG files in folders, and a metadata file per folder."""
 
 import json
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def write(settings: Settings, folder: Path, count: int, workers: int = 1) -> Non
 
 
 def _write(settings: Settings, folder: Path, count: int, workers: int) -> None:
-    mark = json.dumps(asdict(settings))
+    mark = json.dumps(settings.facts)
     file = folder / MARK
     if folder.exists() and any(folder.iterdir()) and (not file.is_file() or file.read_text() != mark):
         raise DataError(f"{folder} holds other images; move it away, or use another data.root")

@@ -14,7 +14,7 @@ WRONG = [
     ((48,), "data.resolution must be one of 32"),
     ((32, "no"), "easy"),
     ((32, "graded", 0, 15), "data.dashes must be 1 to 14, got 15"),
-    ((32, "hard", 0, 2), "data.dashes=2 is for data.difficulty=graded, got hard"),
+    ((32, "hard", 0, 2), "data.dashes=2 is for graded images, and data.difficulty is hard; use graded"),
 ]
 
 
@@ -149,6 +149,21 @@ def test_an_interrupted_writing_goes_on(tmp_path, monkeypatch):
     write(Settings(), tmp_path, 10)
     assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == complete
     assert (tmp_path / "imgs" / "0" / "sample_0.png").stat().st_mtime_ns == kept
+
+
+def test_folders_that_were_written_before_lines_could_be_short_go_on(tmp_path):
+    write(Settings(), tmp_path, 2)
+    assert json.loads((tmp_path / "generated.json").read_text()) == {"resolution": 32, "difficulty": "hard", "seed": 0}
+
+
+def test_files_of_short_lines_are_not_taken_for_those_of_all_lengths(tmp_path):
+    command = ["write", "pathfinder", "--root", str(tmp_path), "--num_images", "12", "--difficulty", "graded"]
+    assert commands.run([*command, "--dashes", "2"]) == 0
+    data = Pathfinder(root=str(tmp_path), difficulty="graded", dashes=2, source="files")
+    images, _ = shard(Settings(32, "graded", dashes=2), 0, 12)
+    assert (data.arrays("all", data.files())["images"] == images).all()
+    with pytest.raises(DataError):
+        Pathfinder(root=str(tmp_path), difficulty="graded", source="files").prepare_data()
 
 
 def test_the_command_writes_and_says_generated(tmp_path, capsys):

@@ -34,6 +34,7 @@ from lightning import Callback, LightningModule, Trainer
 from step_kernels import StepKernels, table
 from torch import Tensor, nn
 
+from wavspa_lit.spaces import Space
 from wavspa_lit.tasks import SequenceClassification, TokenReasoning
 
 TASKS = ("listops", "text", "image", "lego")
@@ -125,12 +126,13 @@ def valid_tokens(batch: dict[str, Tensor]) -> Tensor | int:
 class PeerBlock(nn.Module):
     """`torch.nn.TransformerEncoderLayer`, called as our blocks are."""
 
-    def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float) -> None:
+    def __init__(self, space: Space, dim: int, heads: int, mlp_dim: int, dropout: float) -> None:
         super().__init__()
+        self.space = space  # for the page that describes the model
         options: dict[str, Any] = {"activation": "gelu", "batch_first": True, "norm_first": True}
         self.layer = nn.TransformerEncoderLayer(dim, heads, mlp_dim, dropout, **options)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """See `Block.forward`."""
         return self.layer(x, src_key_padding_mask=None if mask is None else ~mask)
 
@@ -139,7 +141,7 @@ def use_peer(task: SequenceClassification | TokenReasoning) -> None:
     """Puts PyTorch's layers in the place of ours."""
     config = task.encoder_config
     sizes = (config.dim, config.attention.heads, config.mlp_dim, config.dropout)
-    task.encoder.blocks = nn.ModuleList(PeerBlock(*sizes) for _ in range(config.layers))
+    task.encoder.blocks = nn.ModuleList(PeerBlock(block.space, *sizes) for block in task.encoder.blocks)
 
 
 class PeerClassification(SequenceClassification):

@@ -1,5 +1,8 @@
 """Blocks that are launched as CUDA graphs: the same numbers, and clear words where they cannot serve."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -82,6 +85,19 @@ def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
     test = ["test", "--ckpt_path", "parts/checkpoints/last.ckpt", "--trainer.enable_progress_bar", "false"]
     results = [run([*test, *more]).trainer.callback_metrics for more in (flags, ("--speed", "eager", *flags[2:]))]
     assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_trainings_runs(configs):
+    """Its peer takes the place of our blocks, and the page that describes a model has to serve that."""
+    sizes = {"data.num_train": 200, "data.num_test": 50, "data.n_vars": 6, "data.n_train_vars": 3}
+    sizes |= {"data.batch_size": 8, "model.encoder.layers": 2, "trainer.accelerator": "cpu"}
+    benchmark = configs.parent / "benchmarks" / "real_training.py"
+    command = [sys.executable, str(benchmark), "--tasks", "lego", "--models", "wavspa-1", "peer"]
+    command += ["--seconds", "1", "--warmup", "0", "--", *(f"--{name}={value}" for name, value in sizes.items())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| lego")]
+    assert len(rows) == 2 and "failed" not in done.stdout, done.stderr
 
 
 def test_where_graphs_cannot_serve(refused, tiny, configs):

@@ -7,6 +7,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from wavspa_lit.attention.base import WeightedAttention, seeing
 from wavspa_lit.private_torch import exporting
 
+SHORT = 32
+"""Tokens up to which `products` is faster, if heads have at most half as many channels."""
+
 NARROW = 32
 """Channels of a head up to which `unmasked` is faster than a mask."""
 
@@ -21,11 +24,32 @@ class SoftmaxAttention(WeightedAttention):
         half = q.is_cuda and q.dtype in (torch.bfloat16, torch.float16)
         if mask is not None and half and self.head_dim <= NARROW and self.positions != "alibi" and not exporting():
             return unmasked(q, k, v, seeing(mask), self.dropout if self.training else 0.0)
+        plain = mask is None and self.positions != "alibi" and not (self.training and self.dropout)
+        compiled = torch.compiler.is_compiling() and not exporting()
+        if plain and half and compiled and self.head_dim <= SHORT // 2 and k.shape[-2] <= SHORT:
+            return products(q, k, v)
         bias = None if mask is None else seeing(mask)[:, None, None, :]
         if self.positions == "alibi":
             distances = alibi(self.heads, k.shape[-2], self.stride, k)
             bias = distances if bias is None else distances.masked_fill(~bias, -torch.inf)
         return self.weigh(q, k, v, bias)
+
+
+def products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention as two matrix products and a softmax between them, which `torch.compile` fuses with what surrounds it.
+
+    The fused kernels of attention work on tiles of 64 tokens and as many channels, so that short rows of narrow heads
+    are mostly padding to them. LEGO's bands of 31 tokens, heads of 16 channels, train at 151 steps/s instead of 139
+    (`python benchmarks/real_training.py --tasks lego --models wavspa-1`, H200). Scores are rounded to the precision of
+    q, where fused kernels keep them in float32; in bfloat16 the error grows by 0.4 % at most, which is its rounding.
+
+    Args:
+        q: Queries (batch, heads, length, head_dim).
+        k: Keys, likewise.
+        v: Values, likewise.
+    """
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    return scores.float().softmax(-1).to(v.dtype) @ v
 
 
 def unmasked(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, dropout: float) -> Tensor:

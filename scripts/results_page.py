@@ -37,7 +37,14 @@ MODELS = {
     "transformer": "Transformer",
     "wide": "Transformer, widened",
 }
-LEGO_MODELS = MODELS | {name: f"Transformer, {name} positions" for name in ("rotary", "sinusoidal")}
+LEGO_MODELS = MODELS | {
+    "rotary": "Transformer, rotary positions",
+    "rotary_low": "Transformer, rotary positions, rate 3e-4",
+    "sinusoidal": "Transformer, sinusoidal positions",
+    "sinusoidal_low": "Transformer, sinusoidal positions, rate 3e-4",
+    "sinusoidal_high": "Transformer, sinusoidal positions, rate 3e-3",
+    "convolution": "Transformer after a convolution",
+}
 LEGO_LAYERS = {"plain": "6", "tied": "1, 8 passes, 16 in the test"}
 TASKS = {"text": "Text", "image": "Image", "listops": "ListOps", "retrieval": "Retrieval", "pathfinder": "Pathfinder"}
 PUBLISHED = {"text": 81.60, "image": 55.58, "listops": 55.40, "pathfinder": 81.12}
@@ -116,7 +123,8 @@ def spread(values: Sequence[float]) -> str:
 
 def tested_steps(tests: Sequence[Mapping[str, Any]]) -> str:
     """The steps after which the runs were tested."""
-    return "-".join(f"{steps:,}" for steps in sorted({test["step"] for test in tests}))
+    steps = [test["step"] for test in tests]
+    return " to ".join(f"{number:,}" for number in sorted({min(steps), max(steps)}))
 
 
 def beyond(task: str, model: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -177,15 +185,14 @@ def lego(task: str) -> str:
 
 
 def curves_lego(task: str) -> Figure:
-    """Accuracy by link, a line for each model."""
-    found = read_lego(task)
-    curves = {
-        f"{model}, {'shared layers' if layers != LEGO_LAYERS['plain'] else '6 layers'}": [
-            curve_of(test)[1] for test in tests
-        ]
-        for (model, layers), tests in found.items()
+    """Accuracy by link, a line for each model with a shared layer at the rate of most."""
+    shared = {
+        model: tests
+        for (model, layers), tests in read_lego(task).items()
+        if layers == LEGO_LAYERS["tied"] and "rate" not in model
     }
-    test = next(iter(found.values()))[0]
+    test = next(iter(shared.values()))[0]
+    curves = {model: [curve_of(test)[1] for test in tests] for model, tests in shared.items()}
     figure = draw_curves(curves, "link", test["trained_values"], test["test/chance"])
     figure.set_size_inches(7, 4.2)
     return figure

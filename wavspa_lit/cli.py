@@ -36,6 +36,7 @@ from wavspa_lit.refusals import OF_FILES, OF_OPTIONS, OF_RUNS, Refusal, first, l
 from wavspa_lit.renamed import renamed_flags
 from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import RUNS, config_of, evaluations_of, latest_run, names_of, new_run, run_of
+from wavspa_lit.reporting.settings import differences
 from wavspa_lit.shutdown import close_process_group
 from wavspa_lit.speed import GraphedStates, against_graphs, choose_speed, compile_blocks
 from wavspa_lit.tasks import Task
@@ -197,7 +198,7 @@ class WavspaCLI(LightningCLI):
         config, parser = self.config[self.subcommand], self._parser(self.subcommand)
         options = {**self._get(self.config_init, "trainer"), **kwargs}
         del options["default_root_dir"]  # the run directory takes its place
-        callbacks = as_list(options.pop("callbacks"))
+        callbacks, evaluates = as_list(options.pop("callbacks")), self.subcommand in ("validate", "test")
         on_gpu = torch.cuda.is_available() and config.trainer.accelerator in ("auto", "gpu", "cuda")
         self.speed, reason = choose_speed(
             config.speed,
@@ -216,7 +217,12 @@ class WavspaCLI(LightningCLI):
             callbacks.append(SaveRunConfig(parser, self.saved_config))
         checkpoints = [self._get(self.config_init, name) for name in parser.callback_keys]
         return build_trainer(
-            self.run_directory, callbacks=callbacks, checkpoints=checkpoints, output=config.output, **options
+            self.run_directory,
+            callbacks=callbacks,
+            checkpoints=checkpoints,
+            output=config.output,
+            changed=differences(config_of(config.ckpt_path), self.saved_config.as_dict()) if evaluates else "",
+            **options,
         )
 
     def _run_subcommand(self, subcommand: str) -> None:

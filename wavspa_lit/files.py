@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the operating system says of a folder that may only be read, of a full disk, and of a used-up quota."""
+UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
+"""What the operating system says of a folder that may only be read, of a full disk, a used-up quota, and a file in the
+place of a folder."""
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def replacing(path: str | Path, mode: str = "w", **options: Any) -> Iterator[IO[
         **options: Further arguments of `open`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open(mode, **options) as stream:
@@ -39,6 +40,14 @@ def replacing(path: str | Path, mode: str = "w", **options: Any) -> Iterator[IO[
         if cause := _unwritable_below(error):
             raise OSError(cause.errno, cause.strerror, str(path)) from error
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it; NotADirectoryError if a file lies in the place of one of them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
 
 
 def writable(folder: str | Path) -> bool:

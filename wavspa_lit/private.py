@@ -26,6 +26,15 @@ def logged_step(trainer: Trainer) -> int:
     return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
+def count_steps_that_were_taken(trainer: Trainer) -> None:
+    """Lets logging go on at the step of a checkpoint: Lightning loses one if accumulated batches were cut elsewhere.
+
+    https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.6/src/lightning/pytorch/loops/training_epoch_loop.py
+    """
+    if trainer.lightning_module.automatic_optimization and len(trainer.optimizers) == 1:
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
+
 def put_loaders_where_the_checkpoint_was(trainer: Trainer) -> None:
     """Gives the loaders their saved state, which Lightning does too early if a schedule has asked for their length.
 

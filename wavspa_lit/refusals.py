@@ -1,5 +1,6 @@
 """What the command line refuses, before any work: tables of pure functions, each of which gives a line or nothing."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,23 @@ def misplaced(command: str, config: Any) -> str | None:
 
 
 def run_is_a_file(command: str, config: Any) -> str | None:
-    """A run directory that is a file."""
-    return f"--run {config.run} is a file; give a folder" if config.run and Path(config.run).is_file() else None
+    """A run directory that is a file, or lies below one."""
+    run = Path(config.run or ".")
+    file = next((str(path) for path in (run, *run.parents) if os.path.isfile(path)), None)
+    where = f"lies below {file}, which is a file" if file and file != str(run) else "is a file"
+    return f"--run {config.run} {where}; give a folder" if file else None
+
+
+def output_is_read(command: str, config: Any) -> str | None:
+    """Predictions in the place of what they are made from."""
+    output = config.get("output")
+    if not output or not Path(output).is_file():
+        return None
+    file, inputs = Path(output).resolve(), Path(config.inputs or os.devnull).resolve()
+    texts = [value for value in config.data.init_args.as_dict().values() if isinstance(value, str) and value]
+    if file not in (inputs, *(Path(text).resolve() for text in texts)) and file.parent != inputs:
+        return None
+    return f"--output {output} would overwrite data that are read; give another file"
 
 
 def no_length(command: str, config: Any) -> str | None:
@@ -122,6 +138,7 @@ def run_of_another(command: str, config: Any) -> str | None:
 OF_OPTIONS: tuple[Refusal, ...] = (
     misplaced,
     run_is_a_file,
+    output_is_read,
     no_length,
     no_interval,
     graphs_ruled_out,

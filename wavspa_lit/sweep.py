@@ -17,7 +17,6 @@ Every training has a run directory of its own, FOLDER/CONFIG-MODEL[-SETTING]-see
 
 import argparse
 import itertools
-import json
 import os
 import queue
 import shlex
@@ -32,7 +31,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from wavspa_lit.packaged import find_config
-from wavspa_lit.reporting.runs import headline
+from wavspa_lit.reporting.runs import headline, read_results
 
 CHOICES = {"evaluate": ("test", "validate"), "checkpoint": ("best", "last")}
 KEYS = {"configs", "models", "settings", "seeds", "flags"}
@@ -56,8 +55,7 @@ class Training(NamedTuple):
     @property
     def state(self) -> str:
         """`done`, `begun` or `new`."""
-        results = self.run / "results.json"
-        if results.is_file() and self.evaluate in json.loads(results.read_text()):
+        if (self.run / "results.json").is_file() and self.evaluate in read_results(self.run):
             return "done"
         return "begun" if (self.run / "checkpoints" / "last.ckpt").is_file() else "new"
 
@@ -77,12 +75,15 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
         ValueError: For what a plan cannot hold; names it.
     """
     known = ("folder", "flags", "evaluate", "checkpoint", "groups")
-    if unknown := plan.keys() - set(known):
+    groups = (isinstance(plan, Mapping) and plan.get("groups")) or []
+    if not isinstance(plan, Mapping) or not isinstance(groups, list) or not all(isinstance(g, Mapping) for g in groups):
+        raise ValueError(f"a sweep is a mapping with {', '.join(known)}, and groups is a list of mappings")
+    if unknown := {str(key) for key in plan} - set(known):
         raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: {', '.join(known)}")
     for key, (usual, other) in CHOICES.items():
         if (given := plan.get(key, usual)) not in (usual, other):
             raise ValueError(f"{key} {given!r}: give {usual} or {other}")
-    trainings = [training for group in plan.get("groups") or () for training in _group(plan, group)]
+    trainings = [training for group in groups for training in _group(plan, group)]
     runs = [training.run for training in trainings]
     if not runs:
         raise ValueError("no trainings: give groups with configs and models")
@@ -99,20 +100,30 @@ def _named(trainings: list[Training], pattern: str | None) -> list[Training]:
 
 
 def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Training]:
-    if unknown := group.keys() - KEYS:
+    if unknown := {str(key) for key in group} - KEYS:
         raise ValueError(f"{sorted(unknown)[0]!r} is not part of a group; known: {', '.join(sorted(KEYS))}")
-    axes = [(group.get(key) or {"": ""}).items() for key in ("configs", "models", "settings")]
-    for (config, file), (model, overlay), (setting, flags), seed in itertools.product(*axes, group.get("seeds", [0])):
+    axes = {key: group.get(key) or {"": ""} for key in ("configs", "models", "settings")}
+    for key, axis in axes.items():
+        if not isinstance(axis, Mapping):
+            raise ValueError(f"{key} {axis!r}: give a name and a text for each, such as {{name: text}}")
+    seeds = group.get("seeds", [0])
+    if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds):
+        raise ValueError(f"seeds {seeds!r}: give a list of numbers, such as [0, 1, 2]")
+    for name, flags in (("flags", plan.get("flags")), ("flags", group.get("flags")), *axes["settings"].items()):
+        if not isinstance(flags or "", str):
+            raise ValueError(f"{name} {flags!r}: give flags as one text, such as --trainer.max_steps 100")
+    combinations = itertools.product(*(axis.items() for axis in axes.values()), seeds)
+    for (config, file), (model, overlay), (setting, flags), seed in combinations:
         if not file:
             raise ValueError("a group needs configs: a name and a file for each")
-        names = [name for name in (config, model, setting) if name]
+        names = [str(name) for name in (config, model, setting) if name != ""]
         words = [shlex.split(str(text)) for text in (file, overlay)]
         arguments = [word for first in words if first for word in ("-c", first[0])]
         arguments += [word for first in words for word in first[1:]]
         for text in (plan.get("flags"), group.get("flags"), flags):
             arguments += shlex.split(text or "")
         arguments += ["--seed_everything", str(seed), "--data.seed", str(seed)]
-        run = Path(plan.get("folder", "runs")) / "-".join([*names, f"seed{seed}"])
+        run = Path(str(plan.get("folder", "runs"))) / "-".join([*names, f"seed{seed}"])
         yield Training(run, arguments, *(plan.get(key, usual) for key, (usual, _) in CHOICES.items()))
 
 
@@ -172,10 +183,11 @@ def _run_one(training: Training, gpu: str | None) -> bool:
         for command in training.commands:
             program = [sys.executable, "-m", "wavspa_lit", *command[1:]]
             if subprocess.run(program, stdout=stream, stderr=subprocess.STDOUT, env=environment).returncode:
-                last = log.read_text(errors="replace").strip().splitlines()[-1:]
+                lines = log.read_text(errors="replace").strip().splitlines()
+                last = [line for line in lines if not line.startswith("See `wavspa")][-1:]  # not the hint behind it
                 print(f"{training.run}: failed, see {log}: {' '.join(last)}", flush=True)
                 return False
-    results = json.loads((training.run / "results.json").read_text())[training.evaluate]
+    results = read_results(training.run)[training.evaluate]
     reached = headline(results, "test") or headline(results, "val")
     print(f"{training.run}: done" + (f", {reached}" if reached else ""), flush=True)
     return True

@@ -46,6 +46,7 @@ def build_trainer(
     checkpoints: Sequence[ModelCheckpoint] | None = None,
     plugins: Any = None,
     output: str | None = None,
+    changed: str = "",
     **options: Any,
 ) -> Trainer:
     """Builds a trainer that keeps everything of a run below one directory, and whose trainings resume exactly.
@@ -62,6 +63,7 @@ def build_trainer(
             in the folder `checkpoints` of the run directory.
         plugins: Plugins of Lightning beside the one that writes checkpoints.
         output: A .csv or .parquet file for predictions. If None, they go to `predictions.csv` in the run directory.
+        changed: Settings in which an evaluation differs from the training, which results.json is to tell.
         **options: Further arguments of `lightning.Trainer`.
 
     Raises:
@@ -87,7 +89,7 @@ def build_trainer(
         GradientNorm(),
         Health(),
         Throughput(),
-        Results(),
+        Results(changed),
         ResumedState(),
     ]
     ours += [FrontPage(), WaveletMonitor(), ExtrapolationCurve(), ConfusionPicture()]

@@ -66,6 +66,16 @@ def test_products_of_short_rows_are_attention(dtype, tolerance, high):
         assert (one.double() - exact).norm() < tolerance * exact.norm()
 
 
+@pytest.mark.parametrize("kind", ATTENTIONS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision(kind, dtype):
+    attention = build_attention(AttentionConfig(kind, heads=2), 8, max_length=40).eval()
+    x, mask = torch.randn(2, 40, 8), torch.arange(40) < torch.tensor([[40], [23]])
+    expected, found = attention(x, mask), attention.to(dtype)(x.to(dtype), mask)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found[mask].float(), expected[mask], atol=0.05, rtol=0.05)
+
+
 def test_performer_tends_to_softmax():
     performer = build_attention(AttentionConfig("performer", heads=2, features=2**15), 8, max_length=10).double()
     softmax = build_attention(AttentionConfig(heads=2), 8, max_length=10).double()

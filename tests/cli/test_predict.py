@@ -40,13 +40,18 @@ def test_predictions_for_own_files_need_no_training_data(kind, configs, arena, t
         assert sum(float(row[f"probability_{name}"]) for name in classes) == pytest.approx(1, abs=1e-4)
 
 
-def test_predictions_of_hidden_tokens_in_own_files(configs, arena, tmp_path):
+def test_predictions_of_hidden_tokens_in_own_files(configs, arena, tmp_path, refused):
     run(["fit", "-c", str(configs / "retrieval.yaml"), "-c", str(configs / "pretrain.yaml"), *arena, "--run", "r"])
     (tmp_path / "mine.csv").write_text(f'text,text2\n"{"long, " * 9}","{"short " * 9}"\n')
     run(["predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", "mine.csv", "--output", "out.csv"])
     with (tmp_path / "out.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["name"] for row in rows} == {"1"} and all(row["label"] and row["position"] for row in rows)
+    before = (tmp_path / "mine.csv").read_text()
+    for inputs in ("mine.csv", "."):
+        command = ["predict", "--ckpt_path", "r/checkpoints/last.ckpt", "--inputs", inputs, "--output", "mine.csv"]
+        assert "--output mine.csv would overwrite data that are read" in refused(*command)
+    assert (tmp_path / "mine.csv").read_text() == before
 
 
 def test_predictions_of_the_test_split_have_the_probability_of_each_answer(lego, tmp_path):

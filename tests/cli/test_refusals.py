@@ -34,6 +34,12 @@ def test_a_malicious_checkpoint_runs_nothing(flag, tmp_path, refused, tiny):
     assert not (tmp_path / "owned").exists()
 
 
+def test_a_run_below_a_file_is_refused(tiny, tmp_path, refused):
+    (tmp_path / "file").touch()
+    assert "--run file is a file; give a folder" in refused("fit", *tiny, "--run", "file")
+    assert "--run file/r lies below file, which is a file" in refused("fit", *tiny, "--run", "file/r")
+
+
 @pytest.mark.parametrize("flag", ["--ckpt_path", "--init_from"])
 def test_files_that_are_no_checkpoints_are_refused(flag, tmp_path, refused, tiny):
     whole = tmp_path / "whole"

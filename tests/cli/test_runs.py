@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from torch.utils.tensorboard import SummaryWriter
 
+from datamodules import Lego
+from wavspa_lit import TokenReasoning, build_trainer
 from wavspa_lit.cli import run
+from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.table import rows
 
 CONSTANT = ["--model.optimizer.schedule", "constant", "--model.optimizer.warmup_steps", "0"]
@@ -93,6 +97,58 @@ def test_a_test_of_a_single_batch_is_marked_as_one_of_a_part(lego):
     for limit, note in (("1", "part of the test data: limit_test_batches 1"), ("1.0", "")):
         run(["test", "--ckpt_path", "r/checkpoints/best.ckpt", "--trainer.limit_test_batches", limit, *QUIET])
         assert rows(["r"])[0].get("note", "") == note
+
+
+def test_a_test_with_other_settings_says_so(lego):
+    lego("--trainer.max_steps", "3", "--run", "r")
+    test = ["test", "--ckpt_path", "r/checkpoints/best.ckpt", *QUIET]
+    for flags, note in ((["--data.num_test", "7"], "tested with other settings: data.num_test 7"), ([], "")):
+        run([*test, *flags, "--data.batch_size", "3"])
+        assert rows(["r"])[0].get("note", "") == note
+
+
+def test_weights_in_memory_are_tested(tmp_path):
+    """Without a checkpoint, after a training by the same trainer and by a new one."""
+    data = Lego(n_vars=4, n_train_vars=2, num_train=32, num_val=8, num_test=8, batch_size=8)
+    encoder = {"dim": 8, "layers": 1, "attention": {"heads": 2}}
+    task = TokenReasoning.for_data(data.facts, encoder=encoder, optimizer={"lr": 1e-3})
+    for name, steps in (("one", 2), ("two", 0)):
+        trainer = build_trainer(tmp_path / name, max_steps=2, enable_progress_bar=False, accelerator="cpu")
+        if steps:
+            trainer.fit(task, data)
+        tested = trainer.test(task, data, verbose=False)[0]
+        trainer.validate(task, data, verbose=False)
+        results = json.loads((tmp_path / name / "results.json").read_text())
+        assert results["test"]["test/acc"] == pytest.approx(tested["test/acc"]) and results["test"]["step"] == steps
+        assert "val/acc" in results["validate"] and "checkpoint" not in results["test"]
+
+
+def test_a_training_that_was_killed_before_it_saved_leaves_no_curves(lego, tmp_path):
+    with SummaryWriter(str(tmp_path / "r")) as dead:
+        for step in range(50):
+            dead.add_scalar("1_train/loss", 7.0, step)
+    lego("--trainer.max_steps", "3", "--run", "r", "--trainer.log_every_n_steps", "1")
+    steps, losses = zip(*Events("r").curve("train/loss"), strict=True)
+    assert steps == (0, 1, 2) and 7.0 not in losses
+    lego("--trainer.max_steps", "5", "--run", "r", "--resume", "--trainer.log_every_n_steps", "1")
+    assert [step for step, _ in Events("r").curve("train/loss")] == [0, 1, 2, 3, 4]
+
+
+def test_curves_go_on_where_they_were_after_a_resume_with_other_batches(lego):
+    flags = ["--run", "r", "--trainer.log_every_n_steps", "1", "--data.num_train", "64"]
+    lego(*flags, "--trainer.max_steps", "6", "--data.batch_size", "8")
+    lego(*flags, "--trainer.max_steps", "12", "--resume", "--data.batch_size", "16")
+    lego(
+        *flags,
+        "--trainer.max_steps",
+        "15",
+        "--resume",
+        "--data.batch_size",
+        "8",
+        "--trainer.accumulate_grad_batches",
+        "2",
+    )
+    assert [step for step, _ in Events("r").curve("train/loss")] == list(range(15))
 
 
 def test_a_run_that_may_only_be_read_is_tested_and_predicted_for(lego, read_only, monkeypatch, capsys, refused):

@@ -62,6 +62,11 @@ def test_some_of_a_plan(tmp_path, capsys):
         ({"groups": [{"models": {"a": "b"}}]}, "needs configs"),
         ({"groups": [{"configs": {"a": "b"}, "seed": 1}]}, "'seed' is not part of a group"),
         ({"groups": PLAN["groups"] * 2}, "occurs twice"),
+        ({"groups": [{"configs": ["lego"]}]}, "configs ['lego']: give a name and a text for each"),
+        ({"groups": [{"configs": {"a": "b"}, "seeds": 3}]}, "seeds 3: give a list of numbers"),
+        ({"groups": PLAN["groups"][0]}, "groups is a list of mappings"),
+        ({"groups": 1}, "groups is a list of mappings"),
+        ({"flags": ["--a", 3]}, "flags ['--a', 3]: give flags as one text"),
     ],
 )
 def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
@@ -69,6 +74,18 @@ def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
     file.write_text(yaml.safe_dump(PLAN | change))
     assert run([str(file), "--list"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_names_may_be_numbers():
+    group = {"configs": {"lego": "lego.yaml"}, "settings": {1: "--data.n_vars 4", 0: "--data.n_vars 5"}}
+    assert [str(each.run) for each in expand({"folder": 7, "groups": [group]})] == ["7/lego-1-seed0", "7/lego-0-seed0"]
+
+
+def test_a_training_that_fails_says_why(configs, tmp_path, capfd):
+    group = {"configs": {"lego": f"{configs}/lego.yaml --model.encoder.wavelet.name foo"}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"folder": "runs", "groups": [group]}))
+    assert run(["plan.yaml"]) == 1
+    assert "lego-seed0.log: error: unknown wavelet 'foo'" in capfd.readouterr().out
 
 
 def test_shipped_sweeps_are_commands_that_parse(configs, capsys, monkeypatch):

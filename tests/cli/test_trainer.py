@@ -1,6 +1,7 @@
 """What a user trusts the trainer with: resuming, warm starts, what is said, lists."""
 
 import logging
+import shutil
 import sys
 from pathlib import Path
 
@@ -163,6 +164,9 @@ def test_describe_prints_bands_and_the_global_batch(monkeypatch, configs, capsys
 
 def test_lists(monkeypatch, capsys, lego):
     lego("--run", "runs/mine", "--trainer.max_steps", "1")
+    run(["test", "--ckpt_path", "runs/mine/checkpoints/last.ckpt", "--trainer.enable_progress_bar", "false"])
+    shutil.copy("runs/mine/checkpoints/last.ckpt", "runs/mine/checkpoints/untested.ckpt")
+    capsys.readouterr()
     monkeypatch.setattr(sys, "argv", ["wavspa", "list"])
     entry.main()
     text = capsys.readouterr().out
@@ -171,6 +175,7 @@ def test_lists(monkeypatch, capsys, lego):
         "SequenceClassification",
         "adaptive_lifting",
         "longformer",
-        "runs/mine/checkpoints/last.ckpt",
+        "runs/mine/checkpoints/last.ckpt  test accuracy",
+        "runs/mine/checkpoints/untested.ckpt\n",
     ):
         assert part in text

@@ -162,6 +162,7 @@ def test_configs_build_what_they_say(kind):
     [
         ({"name": "db200"}, "unknown wavelet 'db200'; did you mean"),
         ({"kind": "orthogonal", "name": "bior2.2"}, "not orthogonal"),
+        ({"kind": "orthogonal", "name": "dmey"}, "'dmey' is only nearly orthogonal; use a db"),
         ({"kind": "orthogonl"}, r"wavelet.kind 'orthogonl': did you mean orthogonal\? Known: fixed, adaptive"),
         ({"compat": "Official"}, r"wavelet.compat 'Official': did you mean official\? Known: none, official"),
         ({"level": -1}, "wavelet.level"),

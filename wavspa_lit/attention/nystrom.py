@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import conv2d, scaled_dot_product_attention
 
 from wavspa_lit.attention.base import Attention, seeing, valid_entries
 
@@ -50,7 +50,8 @@ class NystromAttention(Attention):
             summary = pseudo_inverse(kernel) @ scaled_dot_product_attention(q_mean, k, v, keys)
             out = scaled_dot_product_attention(q, k_mean, summary, marks)
             if self.conv is not None:
-                out = out + self.conv(v * valid[:, None, :, None])
+                weight = self.conv.weight.to(v.dtype)
+                out = out + conv2d(v * valid[:, None, :, None], weight, padding="same", groups=self.heads)
         return out.to(dtype)
 
 

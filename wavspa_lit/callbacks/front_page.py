@@ -16,6 +16,7 @@ import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
@@ -44,7 +45,7 @@ class FrontPage(Callback):
     """
 
     def __init__(self) -> None:
-        self._best = -math.inf
+        self._best, self._resumed = -math.inf, False
 
     def state_dict(self) -> dict[str, float]:
         """The best score so far."""
@@ -52,7 +53,15 @@ class FrontPage(Callback):
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """A resumed training goes on from its own best."""
-        self._best = state_dict["best"]
+        self._best, self._resumed = state_dict["best"], True
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets a training that begins in the folder of one that kept no checkpoint leave that one's curves behind."""
+        if self._resumed or trainer.global_step or not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.file_writer.add_event(Event(session_log=SessionLog(status=SessionLog.START), step=0))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the page."""

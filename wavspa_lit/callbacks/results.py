@@ -13,6 +13,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
 from wavspa_lit.files import unwritable
+from wavspa_lit.private import count_steps_that_were_taken
 from wavspa_lit.reporting.runs import write_results
 
 
@@ -20,13 +21,17 @@ class Results(Callback):
     """Writes the numbers of fit, validate and test into `results.json` of the run directory.
 
     The seconds of an interrupted training are carried over when it resumes.
+
+    Args:
+        changed: Settings in which an evaluation differs from the training, as a text; empty if there are none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changed: str = "") -> None:
+        self._changed = changed
         self._started = 0.0
         self._seconds_before = 0.0
         self._parameters = 0
-        self._trained = False
+        self._trained = self._starting = False
         self._batches: int | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -54,7 +59,13 @@ class Results(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remembers that something is trained: Lightning leaves this hook out if the last step is done already."""
-        self._trained = True
+        self._trained = self._starting = True
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Lets curves go on at the checkpoint's step; before the first batch Lightning changes the number itself."""
+        if self._starting:
+            self._starting = False
+            count_steps_that_were_taken(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes steps, epochs, seconds and parameters of the training; says so if there was nothing to train."""
@@ -76,7 +87,7 @@ class Results(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa validate`."""
         if trainer.state.fn == "validate":
-            self._write(trainer, "validate", checkpoint=_below(trainer.ckpt_path, trainer.default_root_dir))
+            self._write(trainer, "validate", **self._origin(trainer))
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lets loggers show the test at the step of the checkpoint."""
@@ -85,8 +96,7 @@ class Results(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa test`."""
-        facts: dict[str, Any] = {"checkpoint": _below(trainer.ckpt_path, trainer.default_root_dir)}
-        facts["step"] = _step_of(trainer, pl_module)
+        facts = {**self._origin(trainer), "step": _step_of(trainer, pl_module)}
         limit: int | float = trainer.limit_test_batches  # type: ignore[attr-defined]
         if isinstance(limit, int) or limit != 1.0:  # 1 is one batch, 1.0 is all of them
             facts["limit_test_batches"] = limit
@@ -98,6 +108,11 @@ class Results(Callback):
         """Lets a later training go on where it was."""
         if self._batches is not None:
             trainer.fit_loop.epoch_loop._batches_that_stepped, self._batches = self._batches, None
+
+    def _origin(self, trainer: Trainer) -> dict[str, Any]:
+        """The checkpoint of an evaluation, unless it is of weights in memory, and settings that are not its own."""
+        facts = {"checkpoint": _below(trainer.ckpt_path, trainer.default_root_dir)} if trainer.ckpt_path else {}
+        return facts | ({"changed": self._changed} if self._changed else {})
 
     def _write(self, trainer: Trainer, stage: str, **facts: Any) -> None:
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]

@@ -53,6 +53,8 @@ class Run:
         notes = []
         if "limit_test_batches" in self.test:
             notes.append(f"part of the test data: limit_test_batches {self.test['limit_test_batches']}")
+        if "changed" in self.test:
+            notes.append(f"tested with other settings: {self.test['changed']}")
         if self._is_old():
             notes.append("the checkpoint is newer than its test")
         return "; ".join(notes)

@@ -81,7 +81,9 @@ def _runs() -> list[str]:
         for checkpoint in sorted(Path(folder).rglob("*.ckpt")):
             run = run_of(checkpoint)
             results = read_results(run) if (run / "results.json").is_file() else {}
-            reached = headline(results.get("test", {}), "test")
+            test = results.get("test", {})
+            tested = (run / test.get("checkpoint", "")).resolve() == checkpoint.resolve()
+            reached = headline(test, "test") if tested else ""
             lines.append(f"{checkpoint}" + (f"  test {reached}" if reached else ""))
     return lines or ["none in ./runs"]
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 Value = str | int | float | bool | None
@@ -69,6 +70,24 @@ def changed(config: Mapping[str, Any]) -> dict[str, Value]:
     }
 
 
+def differences(file: Path, config: Mapping[str, Any]) -> str:
+    """Settings of data and encoder in which an evaluation differs from the training, `data.num_test 2, ...`.
+
+    Args:
+        file: The config.yaml of the training. What it does not say, such as options that came later, does not count.
+        config: That of the evaluation.
+    """
+    import yaml
+
+    if not file.is_file():
+        return ""
+    trained, tested = flatten(yaml.safe_load(file.read_text())), flatten(config)
+    names = (name for name in tested if name.startswith(("data.", "model.encoder.")) and name not in WITHOUT_EFFECT)
+    return ", ".join(f"{name} {tested[name]}" for name in names if trained.get(name, tested[name]) != tested[name])
+
+
+WITHOUT_EFFECT = ("data.root", "data.num_workers", "data.batch_size", "data.padding")
+"""Settings of data that leave a test's numbers as they are."""
 GROUPS = ("data", "model")
 LEFT_OUT = (
     "best_checkpoint",

@@ -239,5 +239,5 @@ def orthogonal_low_pass(name: str) -> Tensor:
     """The low-pass (taps,) float64 of an orthogonal pywt wavelet; ValueError for others."""
     wavelet = find_wavelet(name)
     if not wavelet.orthogonal:
-        raise ValueError(f"wavelet {name!r} is not orthogonal; use a db, sym, coif or dmey wavelet, or kind fixed")
+        raise ValueError(f"wavelet {name!r} is not orthogonal; use a db, sym or coif wavelet, or kind fixed")
     return wavelet_filters(wavelet).dec_lo

@@ -68,6 +68,10 @@ class WaveletConfig:
             raise ValueError(f"wavelet.level must not be negative, got {self.level}")
         if self.penalty < 0:
             raise ValueError(f"wavelet.penalty must not be negative, got {self.penalty}")
+        if self.kind == "orthogonal" and self.name == "dmey":
+            raise ValueError(
+                "wavelet 'dmey' is only nearly orthogonal; use a db, sym or coif wavelet, or kind adaptive"
+            )
         if self.kind == "orthogonal" or (self.kind == "adaptive" and self.tied):
             orthogonal_low_pass(self.name)
         else:

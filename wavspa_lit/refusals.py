@@ -7,6 +7,7 @@ from typing import Any
 
 from wavspa_lit.arguments import option
 from wavspa_lit.reporting.runs import config_of, run_of
+from wavspa_lit.reporting.settings import flatten
 from wavspa_lit.speed import against_graphs
 from wavspa_lit.tasks.transfer import CheckpointError, read_checkpoint
 
@@ -65,7 +66,7 @@ def output_is_read(command: str, config: Any) -> str | None:
     if not output or not Path(output).is_file():
         return None
     file, inputs = Path(output).resolve(), Path(config.inputs or os.devnull).resolve()
-    texts = [value for value in config.data.init_args.as_dict().values() if isinstance(value, str) and value]
+    texts = (value for value in flatten(config.data.as_dict()).values() if value and isinstance(value, str))
     if file not in (inputs, *(Path(text).resolve() for text in texts)) and file.parent != inputs:
         return None
     return f"--output {output} would overwrite data that are read; give another file"

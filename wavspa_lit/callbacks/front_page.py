@@ -53,7 +53,11 @@ class FrontPage(Callback):
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """A resumed training goes on from its own best."""
-        self._best, self._resumed = state_dict["best"], True
+        self._best = state_dict["best"]
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Remembers that the curves in the folder are those of this training."""
+        self._resumed = True
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lets a training that begins in the folder of one that kept no checkpoint leave that one's curves behind."""

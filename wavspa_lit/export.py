@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.errors import LengthError
+from wavspa_lit.files import make_folder
 from wavspa_lit.spaces.matrices import by_matrices
 from wavspa_lit.tasks import SequenceMatching, Task, load
 from wavspa_lit.tasks.loading import checkpoint_file
@@ -108,7 +109,7 @@ def export_model(
     eager = copy.deepcopy(task).cpu().eval()
     with torch.no_grad():
         expected = [eager({task.input_name: inputs, "mask": mask}) for inputs, mask in tried]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = path.with_name(f".partial-{path.name}")
     try:
         with quiet():

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from wavspa_lit.files import make_folder
 from wavspa_lit.packaged import find_config
 from wavspa_lit.reporting.runs import headline, read_results
 
@@ -75,9 +76,11 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
         ValueError: For what a plan cannot hold; names it.
     """
     known = ("folder", "flags", "evaluate", "checkpoint", "groups")
-    groups = (isinstance(plan, Mapping) and plan.get("groups")) or []
-    if not isinstance(plan, Mapping) or not isinstance(groups, list) or not all(isinstance(g, Mapping) for g in groups):
-        raise ValueError(f"a sweep is a mapping with {', '.join(known)}, and groups is a list of mappings")
+    if not isinstance(plan, Mapping):
+        raise ValueError(f"a sweep is a mapping; give {', '.join(known)}")
+    groups = plan.get("groups") or []
+    if not isinstance(groups, list) or not all(isinstance(group, Mapping) for group in groups):
+        raise ValueError(f"groups {groups!r}: give a list of mappings, such as - configs: {{name: file}}")
     if unknown := {str(key) for key in plan} - set(known):
         raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: {', '.join(known)}")
     for key, (usual, other) in CHOICES.items():
@@ -178,7 +181,7 @@ def _run_one(training: Training, gpu: str | None) -> bool:
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     log = training.run.with_name(f"{training.run.name}.log")
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(log.parent)
     with log.open("a") as stream:
         for command in training.commands:
             program = [sys.executable, "-m", "wavspa_lit", *command[1:]]

@@ -64,8 +64,8 @@ def test_some_of_a_plan(tmp_path, capsys):
         ({"groups": PLAN["groups"] * 2}, "occurs twice"),
         ({"groups": [{"configs": ["lego"]}]}, "configs ['lego']: give a name and a text for each"),
         ({"groups": [{"configs": {"a": "b"}, "seeds": 3}]}, "seeds 3: give a list of numbers"),
-        ({"groups": PLAN["groups"][0]}, "groups is a list of mappings"),
-        ({"groups": 1}, "groups is a list of mappings"),
+        ({"groups": PLAN["groups"][0]}, "give a list of mappings"),
+        ({"groups": 1}, "groups 1: give a list of mappings"),
         ({"flags": ["--a", 3]}, "flags ['--a', 3]: give flags as one text"),
     ],
 )
@@ -74,6 +74,16 @@ def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
     file.write_text(yaml.safe_dump(PLAN | change))
     assert run([str(file), "--list"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_below_a_file_is_an_error_of_a_line(configs, tmp_path):
+    (tmp_path / "file").touch()
+    plan = {"folder": "file/runs", "groups": [{"configs": {"lego": f"{configs}/lego.yaml"}}]}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+    command = [sys.executable, "-m", "wavspa_lit", "sweep", "plan.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("error: cannot write file/runs: Not a dir")
+    assert "Traceback" not in done.stderr
 
 
 def test_names_may_be_numbers():

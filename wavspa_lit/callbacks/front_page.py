@@ -60,7 +60,11 @@ class FrontPage(Callback):
         self._resumed = True
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lets a training that begins in the folder of one that kept no checkpoint leave that one's curves behind."""
+        """Tells TensorBoard that a new training begins here.
+
+        The folder may hold the curves of one that was killed before its first checkpoint. TensorBoard and `Events` drop
+        them, because they would go on where the new ones end.
+        """
         if self._resumed or trainer.global_step or not trainer.is_global_zero:
             return
         for logger in trainer.loggers:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from wavspa_lit.files import replacing
+from wavspa_lit.files import make_folder, replacing
 from wavspa_lit.packaged import HERE
 
 RUNS = Path("runs")
@@ -57,7 +57,7 @@ def new_run(task: str, model: str) -> Path:
     while True:
         number = max(_runs(task, model), default=0) + 1
         path = RUNS / task / (model if number == 1 else f"{model}-{number}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with suppress(FileExistsError):
             path.mkdir()  # succeeds in one process only
             return path
@@ -117,7 +117,7 @@ def write_results(run: str | Path, stage: str, results: dict[str, Any]) -> Path:
     A file that cannot be read is kept as `results.json.unreadable`, because it may hold what somebody wants to save.
     """
     path = Path(run) / "results.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with _one_at_a_time(path.parent):
         known = read_results(run) if path.exists() else {}
         if path.exists() and not known:

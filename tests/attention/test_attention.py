@@ -50,17 +50,18 @@ def test_a_mask_in_channels_is_a_mask(dtype, tolerance):
         torch.testing.assert_close(one, other, atol=tolerance, rtol=tolerance)
 
 
-@pytest.mark.parametrize("dtype,tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 1e-2), (torch.float16, 2e-3)])
+@pytest.mark.parametrize("dtype,tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 4e-3), (torch.float16, 5e-4)])
 @pytest.mark.parametrize("high", [1, 30])
 def test_products_of_short_rows_are_attention(dtype, tolerance, high):
-    """Up to the rounding of the precision, also in the gradients and where a key's scores are high."""
+    """Up to one rounding to the precision, as scores stay in float32: also in gradients and where scores are high."""
     q, k, v = (torch.randn(3, 2, 31, 16).to(dtype).requires_grad_() for _ in range(3))
     with torch.no_grad():
         k[1, :, 6] *= high
     weight, results = torch.randn(3, 2, 31, 16).to(dtype), []
     for attention, precision in ((products, dtype), (scaled_dot_product_attention, torch.float64)):
         inputs = [x.detach().to(precision).requires_grad_() for x in (q, k, v)]
-        out = attention(*inputs)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+            out = attention(*inputs)
         results.append((out, *torch.autograd.grad((out * weight.to(precision)).sum(), inputs)))
     for one, exact in zip(*results, strict=True):
         assert (one.double() - exact).norm() < tolerance * exact.norm()

@@ -84,7 +84,8 @@ def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())
     test = ["test", "--ckpt_path", "parts/checkpoints/last.ckpt", "--trainer.enable_progress_bar", "false"]
     results = [run([*test, *more]).trainer.callback_metrics for more in (flags, ("--speed", "eager", *flags[2:]))]
-    assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=1e-5)
+    rounding = 1e-5 if device == "cpu" else 4e-3  # bfloat16 on a GPU
+    assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=rounding)
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ hold results.json, of a test beyond the trained lengths or links. A table stands
 """
 
 import csv
-import json
 import re
 import statistics
 import sys
@@ -20,7 +19,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from wavspa_lit.reporting.curves import curve_of, draw_curves
-from wavspa_lit.reporting.runs import read_tested
+from wavspa_lit.reporting.runs import read_results, read_tested
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -45,7 +44,6 @@ LEGO_MODELS = MODELS | {
     "sinusoidal_high": "Transformer, sinusoidal positions, rate 3e-3",
     "convolution": "Transformer after a convolution",
 }
-LEGO_LAYERS = {"plain": "6", "tied": "1, 8 passes, 16 in the test"}
 TASKS = {"text": "Text", "image": "Image", "listops": "ListOps", "retrieval": "Retrieval", "pathfinder": "Pathfinder"}
 PUBLISHED = {"text": 81.60, "image": 55.58, "listops": 55.40, "pathfinder": 81.12}
 """AdaWavSpA's test accuracy in percent, by its authors and under their protocol (arXiv 2210.01989)."""
@@ -76,8 +74,7 @@ def read(task: str) -> dict[str, list[Cell]]:
             with (folder / "validation.csv").open() as file:
                 validation = {int(row["step"]) + 1: float(row["val/acc"]) for row in csv.DictReader(file)}
             commit = (folder / "commit").read_text().strip()
-            file = folder / "results.json"
-            results = json.loads(file.read_text()) if file.is_file() else {}
+            results = read_results(folder) if (folder / "results.json").is_file() else {}
             config = yaml.safe_load((folder / "config.yaml").read_text())
             parts = (results.get(part, {}) for part in ("fit", "test"))
             cells[name["model"]].append(Cell(int(name["seed"]), commit, config, validation, *parts))
@@ -150,7 +147,7 @@ def read_reasoning(lego: bool) -> dict[tuple[str, str], list[Mapping[str, Any]]]
     found: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for folder in sorted(REASONING.iterdir()):
         if (name := NAME.fullmatch(folder.name)) and name["task"].startswith("lego") == lego:
-            found[name["task"], name["model"]].append(read_tested(folder))
+            found[name["task"], name["model"]].append(read_tested(folder) | {"folder": folder})
     return found
 
 
@@ -165,9 +162,16 @@ def read_lego(task: str) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     found = {}
     for (name, model), runs in read_reasoning(lego=True).items():
         if name == task:
-            space, layers = model.rsplit("-", 1)
-            found[LEGO_MODELS.get(space, space), LEGO_LAYERS[layers]] = [run["test"] for run in runs]
+            space = model.rsplit("-", 1)[0]
+            found[LEGO_MODELS.get(space, space), layers_of(runs[0]["folder"])] = [run["test"] for run in runs]
     return found
+
+
+def layers_of(folder: Path) -> str:
+    """How deep the encoder of a run is, and how often a shared layer is passed."""
+    encoder = yaml.safe_load((folder / "config.yaml").read_text())["model"]["init_args"]["encoder"]
+    passes = f", {encoder['loops']} passes, {encoder['test_loops']} in the test" if encoder["share_layers"] else ""
+    return f"{encoder['layers']}{passes}"
 
 
 def lego(task: str) -> str:
@@ -187,9 +191,7 @@ def lego(task: str) -> str:
 def curves_lego(task: str) -> Figure:
     """Accuracy by link, a line for each model with a shared layer at the rate of most."""
     shared = {
-        model: tests
-        for (model, layers), tests in read_lego(task).items()
-        if layers == LEGO_LAYERS["tied"] and "rate" not in model
+        model: tests for (model, layers), tests in read_lego(task).items() if "passes" in layers and "rate" not in model
     }
     test = next(iter(shared.values()))[0]
     curves = {model: [curve_of(test)[1] for test in tests] for model, tests in shared.items()}

@@ -170,17 +170,26 @@ class SequenceData(ABC):
     def state_dict(self) -> dict[str, Any]:
         """What checkpoints hold of the data: their identity."""
         self._identity = self._identity or self.identity()
-        return {"data": self._identity}
+        return {"data": self._identity, "seed": self.seed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Compares the data with those of a checkpoint; a user's own examples, for predictions, with nothing.
 
         Raises:
-            DataError: If they are other data, and `other_data` is False.
+            DataError: If they are other data, other rows or columns of them, or in a training of another seed, which
+                decides what is held out and in which order it comes; unless `other_data` is True.
         """
         if self.other_data or self.input_names is not None:
             return
         before, now = state_dict.get("data"), self.identity()
+        taken, takes = (dict((each or {}).get("taken", {})) for each in (before, now))
+        if self.trainer is not None and self.trainer.state.fn == "fit" and "seed" in state_dict:
+            taken["seed"], takes["seed"] = state_dict["seed"], self.seed
+        if other := [name for name in taken if taken[name] != takes.get(name)]:
+            raise DataError(
+                f"data.{other[0]} {takes.get(other[0])!r}: the checkpoint's is {taken[other[0]]!r}, and decides what "
+                "is trained and what is tested; leave it out, or give --other_data to mix them"
+            )
         if not before or not now:
             return
         if any(before.get(name) != now.get(name) for name in ("source", "fingerprint", "generator", "version")):

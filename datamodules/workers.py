@@ -1,10 +1,13 @@
 """Processes that work for another one, and end when it does."""
 
 import os
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+from typing import Any
 
 INTERVAL = 0.5
 """Seconds between two looks at the parent."""
@@ -28,8 +31,22 @@ def end_with_parent(parent: int | None = None, grace: float = 0.0) -> None:
     threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
 
 
+class _Worker(SpawnProcess):
+    """A process that does not run the user's script anew, which would need a guard (`if __name__ == "__main__"`)."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Workers(SpawnContext):
+    Process = _Worker
+
+
 def start_pool(workers: int) -> ProcessPoolExecutor:
     """A pool of processes that end with this one. They import what they run, so its module should import little."""
-    return ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
-    )
+    return ProcessPoolExecutor(workers, mp_context=_Workers(), initializer=end_with_parent, initargs=(os.getpid(),))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from wavspa_lit.renamed import renamed
@@ -39,8 +39,32 @@ def names_of(hint: Any) -> tuple[str, ...]:
     return tuple(name for part in get_args(hint) for name in names_of(part))
 
 
+SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def plain_data(value: Any) -> Any:
+    """NumPy's numbers as Python's, also inside lists and dicts, because checkpoints may hold plain data alone."""
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    if isinstance(value, dict):
+        return {name: plain_data(part) for name, part in value.items()}
+    return type(value)(map(plain_data, value)) if type(value) in (list, tuple) else value
+
+
+def check_kind(what: str, value: object, hint: Any) -> None:
+    """Raises a ValueError unless a value is of the type; looked at are true or false, numbers (not NaN), and texts."""
+    kinds = set(get_args(hint) or (hint,))
+    if not kinds <= {*SAID, NoneType}:
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = type(value) in kinds or (number and float in kinds) or (isinstance(value, str) and str in kinds)
+    if not fits or value != value:
+        said = " or ".join(SAID[kind] for kind in SAID if kind in kinds and not (kind is int and float in kinds))
+        raise ValueError(f"{what} {value!r}: expected {said}")
+
+
 def check_fields(config: Any, group: str) -> None:
-    """Checks the fields of a config that take one of several names, and builds nested configs from plain data.
+    """Checks the types of a config's fields, and those that take one of several names; builds nested configs.
 
     A field of the type `Literal[...] | str` also takes the import path of a class, which is a name with a dot.
 
@@ -49,11 +73,13 @@ def check_fields(config: Any, group: str) -> None:
         group: What messages call it, such as `encoder`.
 
     Raises:
-        ValueError: If a name is not known; says the nearest one.
+        ValueError: If a name is not known, with the nearest one, or a value of another type.
         TypeError: If a nested config is neither a config nor a mapping.
     """
     for name, hint in get_type_hints(type(config)).items():
-        value = getattr(config, name)
+        value = plain_data(getattr(config, name))
+        setattr(config, name, value)
+        check_kind(f"{group}.{name}", value, hint)
         if is_dataclass(hint):
             setattr(config, name, from_plain(hint, value, name))  # type: ignore[arg-type]
         elif (known := names_of(hint)) and not (str in get_args(hint) and isinstance(value, str) and "." in value):

@@ -22,9 +22,9 @@ _checked = WeakIdKeyDictionary()
 def check_padding(mask: Tensor | None) -> None:
     """Refuses a mask with padding before a token: transforms along the length would silently lose the last tokens.
 
-    A mask that was checked before is not read again, unless it has been changed since. A mask on a GPU is checked there
-    without waiting for it: the error comes with a later operation. Inside compiled code nothing is checked: an encoder
-    has checked the mask before it calls its compiled blocks.
+    A mask that was checked before is not read again, unless it has been changed since, or is one of inference mode. A
+    mask on a GPU is checked there without waiting for it: the error comes with a later operation. Inside compiled code
+    nothing is checked: an encoder has checked the mask before it calls its compiled blocks.
 
     Args:
         mask: (batch, length) bool, True for tokens, False for the padding after them; None: no padding.
@@ -40,15 +40,16 @@ def check_padding(mask: Tensor | None) -> None:
         raise TypeError(f"mask must be of bool, True for valid samples, got {mask.dtype}; convert with mask.bool()")
     if torch.compiler.is_compiling():
         return
-    version = 0 if mask.is_inference() else mask._version  # tensors of inference mode do not count their changes
-    if _checked.get(mask) == version:
+    counts = not mask.is_inference()  # tensors of inference mode do not count their changes, so they are read each time
+    if counts and _checked.get(mask) == mask._version:
         return
     gaps = (mask[..., 1:] & ~mask[..., :-1]).any(-1)
     if mask.is_cuda:
         torch._assert_async(~gaps.any(), f"mask: {WANTED}")
     elif mask.device.type == "cpu" and gaps.any():
         raise ValueError(f"mask: padding lies before a token in row {int(gaps.nonzero()[0, 0])}; {WANTED}")
-    _checked[mask] = version
+    if counts:
+        _checked[mask] = mask._version
 
 
 _derived: ContextVar[dict[Hashable, tuple[Tensor, Any]] | None] = ContextVar("derived", default=None)

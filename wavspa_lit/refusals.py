@@ -29,8 +29,12 @@ def of_arguments(arguments: list[str]) -> str | None:
     if resume and run:
         checkpoint = last_of(run)
     if checkpoint and not Path(checkpoint).is_file():
-        stopped = "nothing to resume; start without --resume" if resume else "a run keeps best.ckpt and last.ckpt"
-        return f"--ckpt_path {checkpoint}: no such file; {stopped}"
+        beside, kept = Path(checkpoint).with_name("last.ckpt"), "a run keeps best.ckpt and last.ckpt"
+        if beside.is_file():
+            kept = f"there has been no validation yet, give {beside}"
+        return (
+            f"--ckpt_path {checkpoint}: no such file; {'nothing to resume; start without --resume' if resume else kept}"
+        )
     if any(option(arguments, name) for name in ("-c", "--config")):
         return None
     if resume and not checkpoint:
@@ -83,6 +87,25 @@ def no_interval(command: str, config: Any) -> str | None:
     if config.trainer.val_check_interval != 0:
         return None
     return "--trainer.val_check_interval 0: to leave validations out, give --trainer.limit_val_batches 0"
+
+
+def no_batches(command: str, config: Any) -> str | None:
+    """Trainings of no batch."""
+    if command != "fit" or config.trainer.limit_train_batches != 0:
+        return None
+    return "--trainer.limit_train_batches 0: nothing would be trained; give more, or run wavspa validate"
+
+
+def several_best(command: str, config: Any) -> str | None:
+    """Several best checkpoints in one file."""
+    options = config.get("best_checkpoint") or {}
+    count, name = options.get("save_top_k", 1), options.get("filename") or ""
+    if command != "fit" or count in (0, 1) or "{" in name:
+        return None
+    return (
+        f"--best_checkpoint.save_top_k {count}: they would take each other's place in {name}.ckpt; "
+        "add --best_checkpoint.filename 'best-{step}'"
+    )
 
 
 def graphs_ruled_out(command: str, config: Any) -> str | None:
@@ -142,6 +165,8 @@ OF_OPTIONS: tuple[Refusal, ...] = (
     output_is_read,
     no_length,
     no_interval,
+    no_batches,
+    several_best,
     graphs_ruled_out,
     null_eps,
 )

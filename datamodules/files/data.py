@@ -13,7 +13,7 @@ from torch import Tensor
 from datamodules.errors import DataError
 from datamodules.files.dataset import FilesDataset
 from datamodules.files.encodings import Encoding
-from datamodules.files.reading import about_of, pack
+from datamodules.files.reading import about_of, pack, warn_of_skipped
 from datamodules.files.schema import BLOCK, Normalise, Schema
 from datamodules.files.settings import Sampling, Settings
 from datamodules.files.store import Store
@@ -256,8 +256,10 @@ class FilesData(SequenceData):
         """See `SequenceData.read_inputs`; a file of any format that can be trained on, labels are not read."""
         self._folder = tempfile.TemporaryDirectory(prefix="wavspa-inputs-")
         packed = pack(path, self.store.reading, Path(self._folder.name), labelled=False, flag="--inputs")
-        names = about_of(packed)["names"] or [str(number + 1) for number in range(about_of(packed)["examples"])]
-        self._inputs, self.input_names = FilesDataset(packed, self.schema, self.settings.ways, self._pad_to), names
+        about = about_of(packed)
+        warn_of_skipped(path, about)
+        self._inputs = FilesDataset(packed, self.schema, self.settings.ways, self._pad_to)
+        self.input_names = about["names"]
         self._warn_of_cuts("--inputs", self._inputs.full_lengths())
 
     def predict_dataloader(self) -> ResumableLoader:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -122,9 +123,17 @@ def about_of(packed: Arrays) -> dict[str, Any]:
     return json.loads(packed["about"].tobytes())
 
 
+def warn_of_skipped(path: str | Path, about: Mapping[str, Any]) -> None:
+    """Says how many rows of a file were passed over, if any."""
+    if skipped := about["skipped"]:
+        rows = about["examples"] + skipped
+        warnings.warn(f"{path}: {skipped} of {rows} rows have an empty sequence and are skipped", stacklevel=3)
+
+
 class _Packing:
     def __init__(self, table: Table, reading: Reading, folder: Path, labelled: bool) -> None:
         self.table, self.reading, self.labelled = table, reading, labelled and bool(reading.label)
+        self.naming = not labelled  # predictions say of which row they are
         self.encoder: Encoder = build_encoder(reading.encoding, reading.tokenizer)
         self.labels = build_labels(reading.target, reading.label, reading.separator, reading.encoding)
         self.tokens = Buffered(folder / "tokens.npy", self.encoder.dtype)
@@ -141,7 +150,7 @@ class _Packing:
         text = self._text_columns(columns)
         split = self.reading.split if self.reading.split in columns and self.labelled else None
         label = self.reading.label if self.labelled else ()
-        name = "name" if not self.labelled and "name" in columns else None
+        name = "name" if self.naming and "name" in columns else None
         wanted = [*text, *([self.reading.text2] if self.reading.text2 else []), *label]
         wanted += [each for each in (split, name) if each is not None]
         for column in dict.fromkeys(wanted):
@@ -151,10 +160,11 @@ class _Packing:
         self.value_offsets.extend([0])
         progress = bar(desc=self.table.path.name, unit=" rows", mininterval=1, delay=2)
         with progress:
-            for row in self.table.rows(list(dict.fromkeys(wanted))):
+            for number, row in enumerate(self.table.rows(list(dict.fromkeys(wanted))), start=1):
+                before = self.count
                 self._add(row, text, label, split, known)
-                if name:
-                    self.names.append(str(row.values[name] or self.count))
+                if self.naming and self.count > before:
+                    self.names.append(str(row.values[name] if name and row.values[name] else number))
                 progress.update()
         if not self.count:
             self.table.fail("", "no examples in it")

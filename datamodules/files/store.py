@@ -15,7 +15,7 @@ from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError
 from datamodules.files.encodings import Encoding
 from datamodules.files.labels import build_labels
-from datamodules.files.reading import VERSION, Reading, about_of, open_table, pack
+from datamodules.files.reading import VERSION, Reading, about_of, open_table, pack, warn_of_skipped
 from datamodules.files.schema import LONGEST, Schema, learn
 from datamodules.files.settings import Settings
 from datamodules.files.splitting import hold_out
@@ -105,9 +105,7 @@ class Store:
             build = partial(pack, path, self.reading, flag=f"data.{split}")
             self._packed[path] = packed = cached(self.settings.cache, self.key(path), build, flag="data.cache")
             about = about_of(packed)
-            if skipped := about["skipped"]:
-                rows = about["examples"] + skipped
-                warnings.warn(f"{path}: {skipped} of {rows} rows have an empty sequence and are skipped", stacklevel=2)
+            warn_of_skipped(path, about)
         return self._packed[path]
 
     def is_cached(self) -> bool:
@@ -192,7 +190,15 @@ class Store:
             paths.append(self.settings.sequences)
         root = str(Path(paths[0]).absolute().parent)
         places = {path: str(Path(path).absolute()) for path in paths}
-        return {"source": "files", "fingerprint": combined(map(self._mark, paths)), "root": root, "places": places}
+        fingerprint = combined(map(self._mark, paths))
+        return {"source": "files", "fingerprint": fingerprint, "root": root, "places": places, "taken": self._taken()}
+
+    def _taken(self) -> dict[str, Any]:
+        """The arguments that decide which rows and columns of the files are trained on and tested."""
+        settings = self.settings
+        taken = {name: getattr(settings, name) for name in ("text", "text2", "split", "skip_empty")}
+        held = {f"{split}_fraction": settings.fractions[split] for split in ("val", "test") if not self.paths[split]}
+        return taken | {"label": list(settings.label)} | held | ({"seed": self.seed} if held else {})
 
     def find_moved(self, places: Mapping[str, str]) -> None:
         """Takes files from where they were in a training, if their relative paths lead nowhere here.

@@ -41,7 +41,7 @@ class ListOpsLength(ReasoningDataModule):
         lengths: tuple[int, ...] = (100, 200, 300, 400, 500),
         min_length: int = 5,
         max_depth: int = 10,
-        max_args: int = 5,
+        max_args: int = 10,
         num_train: int = 96_000,
         num_val: int = 2_000,
         num_test: int = 2_000,

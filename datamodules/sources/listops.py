@@ -102,7 +102,11 @@ def shard(settings: Settings, number: int) -> list[tuple[bytes, int]]:
         if expression is not None:
             accepted.append(expression)
         elif tries >= 2_000_000 and len(accepted) < SHARD // 10:
-            raise ValueError(f"hardly any expression has the wanted length; widen the lengths of {settings}")
+            raise ValueError(
+                f"hardly any expression of at most {settings.max_depth} levels and {settings.max_args} arguments has "
+                f"{settings.min_length + 1} to {settings.max_length - 1} tokens; give other lengths, data.max_depth or "
+                "data.max_args"
+            )
     return accepted
 
 

@@ -38,6 +38,11 @@ class OptimizerConfig:
             raise ValueError(f"optimizer.lr must be positive, got {self.lr}")
         if self.weight_decay < 0:
             raise ValueError(f"optimizer.weight_decay must not be negative, got {self.weight_decay}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"optimizer.{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if self.eps < 0:
+            raise ValueError(f"optimizer.eps must not be negative, got {self.eps}")
         if self.warmup_steps < 0:
             raise ValueError(f"optimizer.warmup_steps must not be negative, got {self.warmup_steps}")
         if self.cycle_steps < 1:

@@ -37,16 +37,27 @@ def run_of(checkpoint: str | Path) -> Path:
 
 
 def evaluations_of(run: Path) -> Path:
-    """Where the evaluations of a run are kept: in the run itself, but for one that ships in `runs/tests/{name}`.
+    """Where the evaluations of a run are kept: in the run itself, but for one that ships in `runs/tests`.
 
     A run ships if it lies in the folder `checkpoints` of this project, or git tracks it: testing what a repository
-    holds must not change the repository.
+    holds must not change the repository. It is called there as it is in that folder, or in the repository.
     """
-    command = ["git", "-C", str(run), "ls-files", "--error-unmatch", "config.yaml"]
-    ships = run.resolve().is_relative_to(HERE.parent / "checkpoints")
+    ours = HERE.parent / "checkpoints"
+    if run.resolve().is_relative_to(ours):
+        return RUNS / "tests" / run.resolve().relative_to(ours)
+    command = ["git", "-C", str(run), "ls-files", "-z", "--full-name", "--error-unmatch", "config.yaml"]
     with suppress(OSError):  # there is no git
-        ships = ships or subprocess.run(command, capture_output=True).returncode == 0
-    return RUNS / "tests" / run.name if ships else run
+        found = subprocess.run(command, capture_output=True, text=True)
+        if found.returncode == 0:
+            return RUNS / "tests" / Path(found.stdout.rstrip("\0")).parent
+    return run
+
+
+def tests_with(run: str | Path) -> str:
+    """The command that tests a run."""
+    kept = [Path(run) / "checkpoints" / f"{name}.ckpt" for name in ("best", "last")]
+    last_alone = kept[1].is_file() and not kept[0].is_file()
+    return f"wavspa test --ckpt_path {kept[last_alone]}"
 
 
 def new_run(task: str, model: str) -> Path:
@@ -164,7 +175,7 @@ def read_tested(run: str | Path) -> dict[str, Any]:
     path = Path(run)
     results = read_results(path) if (path / "results.json").is_file() else {}
     if "test" not in results:
-        raise ValueError(f"{path} has no test results; run: wavspa test --ckpt_path {path}/checkpoints/best.ckpt")
+        raise ValueError(f"{path} has no test results; run: {tests_with(path)}")
     return results
 
 

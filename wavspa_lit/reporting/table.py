@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wavspa_lit.reporting.collected import Run, read_run
+from wavspa_lit.reporting.runs import tests_with
 
 ACCURACIES = {"accuracy": "acc", "trained": "acc_trained", "extrapolated": "acc_extrapolated", "chance": "chance"}
 ACCURACIES |= {"macro F1": "f1", "AUROC": "auroc", "mAP": "map"}
@@ -36,8 +37,7 @@ def row_of(run: Run) -> dict[str, str]:
     """The row of a run; empty, and a warning, if it was not tested."""
     fit, test = run.results.get("fit", {}), run.test
     if not test:
-        command = f"wavspa test --ckpt_path {run.path}/checkpoints/best.ckpt"
-        warnings.warn(f"{run.path} is left out: it has no test results; run: {command}", stacklevel=2)
+        warnings.warn(f"{run.path} is left out: it has no test results; run: {tests_with(run.path)}", stacklevel=2)
         return {}
     row = {"run": run.path.name, "parameters": f"{test['parameters']:,}"}
     row |= {column: f"{100 * test[f'test/{key}']:.1f} %" for column, key in ACCURACIES.items() if f"test/{key}" in test}

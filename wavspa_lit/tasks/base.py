@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
-from wavspa_lit.choices import check, from_plain, settings_of
+from wavspa_lit.choices import check, from_plain, plain_data, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import FusedAdamW, OptimizerConfig, build_adamw
 from wavspa_lit.tasks.checkpointed import Checkpointed
@@ -76,15 +76,17 @@ class Task(Checkpointed, ABC):
         self.encoder_config = from_plain(EncoderConfig, encoder, "encoder")
         self.optimizer_config = from_plain(OptimizerConfig, optimizer, "optimizer")
         # Plain data only, so that checkpoints load with weights_only=True and rebuild this module anywhere.
-        settings = {
-            "encoder": asdict(self.encoder_config),
-            "optimizer": asdict(self.optimizer_config),
-            "vocab_size": vocab_size,
-            "num_classes": num_classes,
-            "max_length": max_length,
-            "channels": channels,
-            **hyperparameters,
-        }
+        settings = plain_data(
+            {
+                "encoder": asdict(self.encoder_config),
+                "optimizer": asdict(self.optimizer_config),
+                "vocab_size": vocab_size,
+                "num_classes": num_classes,
+                "max_length": max_length,
+                "channels": channels,
+                **hyperparameters,
+            }
+        )
         if settings.get("activation", "") is None:
             settings["activation"] = self.encoder_config.conventions.activation
         self.save_hyperparameters(settings, logger=False)
@@ -244,12 +246,13 @@ class Task(Checkpointed, ABC):
         """Returns what there is to say of each label.
 
         Returns:
-            `prediction` and `label` (ignored where nothing is asked), shaped like the labels. For classes, `prediction`
-            is the likeliest one, `probability` its probability, and `probabilities` (*labels' shape, classes) those of
-            all. For several classes at once, `prediction` says of each whether it holds, and `probabilities` (batch,
-            classes) how probable that is.
+            `prediction` and, if the batch has labels, `label` (ignored where nothing is asked), of one shape. For
+            classes, `prediction` is the likeliest one, `probability` its probability, and `probabilities`
+            (*labels' shape, classes) those of all. For several classes at once, `prediction` says of each whether it
+            holds, and `probabilities` (batch, classes) how probable that is.
         """
-        return self.objective.answers(self(batch), batch["labels"])
+        labels = {"label": batch["labels"]} if "labels" in batch else {}
+        return self.objective.answers(self(batch)) | labels
 
     @property
     def expects(self) -> str:

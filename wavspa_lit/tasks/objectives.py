@@ -51,8 +51,8 @@ class Objective(nn.Module, ABC):
         """Name and value of a metric of one training batch; arguments as for `loss`."""
 
     @abstractmethod
-    def answers(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What there is to say of each label, see `Task.predict_step`; arguments as for `loss`."""
+    def answers(self, outputs: Tensor) -> dict[str, Tensor]:
+        """What there is to say of each answer, see `Task.predict_step`; outputs as for `loss`."""
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Maps what a head gives to what a task answers: the same shape, in units of the labels."""
@@ -83,6 +83,7 @@ class Classes(Objective):
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Objective.loss`: the cross-entropy of logits (*labels' shape, classes)."""
+        check_labels(labels, outputs.shape[:-1])
         asked = labels != IGNORED
         count = asked.sum()
         total = nn.functional.cross_entropy(
@@ -102,16 +103,11 @@ class Classes(Objective):
         correct = (outputs.argmax(-1) == labels).sum()
         return "acc", correct / (labels != IGNORED).sum().clamp(min=1)
 
-    def answers(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def answers(self, outputs: Tensor) -> dict[str, Tensor]:
         """See `Objective.answers`."""
         probabilities = outputs.float().softmax(-1)
         probability, prediction = probabilities.max(-1)
-        return {
-            "prediction": prediction,
-            "probability": probability,
-            "probabilities": probabilities,
-            "label": labels,
-        }
+        return {"prediction": prediction, "probability": probability, "probabilities": probabilities}
 
     def prepare(self, labels: Iterable[Tensor]) -> None:
         """Sets `balanced` weights: labels / (classes · labels of the class)."""
@@ -160,10 +156,10 @@ class Multilabel(Objective):
         asked = known(labels)
         return "acc", (((outputs > 0) == (labels > 0.5)) & asked).sum() / asked.sum().clamp(min=1)
 
-    def answers(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def answers(self, outputs: Tensor) -> dict[str, Tensor]:
         """See `Objective.answers`: whether each class holds, and its probability."""
         probabilities = outputs.float().sigmoid()
-        return {"prediction": (probabilities > 0.5).long(), "probabilities": probabilities, "label": labels}
+        return {"prediction": (probabilities > 0.5).long(), "probabilities": probabilities}
 
     def prepare(self, labels: Iterable[Tensor]) -> None:
         """Sets `balanced` weights."""
@@ -219,6 +215,7 @@ class Numbers(Objective):
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Objective.loss`: the mean squared error of the normalised numbers."""
+        check_labels(labels, outputs.shape)
         asked = ~labels.isnan()
         count = asked.sum()
         error = ((outputs.float() - labels.nan_to_num()) / self.sd).masked_fill(~asked, 0.0)
@@ -233,9 +230,9 @@ class Numbers(Objective):
         asked = ~labels.isnan()
         return "mae", (outputs - labels).abs().masked_fill(~asked, 0.0).sum() / asked.sum().clamp(min=1)
 
-    def answers(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def answers(self, outputs: Tensor) -> dict[str, Tensor]:
         """See `Objective.answers`."""
-        return {"prediction": outputs, "label": labels}
+        return {"prediction": outputs}
 
     def prepare(self, labels: Iterable[Tensor]) -> None:
         """Takes mean and standard deviation of the training labels; those of constant labels are taken to be 1."""
@@ -252,6 +249,13 @@ class Numbers(Objective):
         sd = (squares / count.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
         self.mean = (mean + (0 if first is None else first)).to(self.mean)
         self.sd = torch.where(sd > 1e-12, sd, 1.0).to(self.sd)
+
+
+def check_labels(labels: Tensor, shape: torch.Size) -> None:
+    """Raises a ValueError unless labels have that shape: others would be compared each with each, without an error."""
+    if labels.shape != shape:
+        remedy = f": labels.reshape{tuple(shape)}" if labels.numel() == shape.numel() else ""
+        raise ValueError(f"labels of the shape {tuple(labels.shape)}, and the model answers {tuple(shape)}{remedy}")
 
 
 def known(labels: Tensor) -> Tensor:

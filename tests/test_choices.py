@@ -155,3 +155,23 @@ def test_settings_under_their_earlier_names_say_the_new_one():
         assert renamed_everywhere({"encoder": {"shared_bands": False, "bands": "joint"}}) == {
             "encoder": {"bands": "joint"}
         }
+
+
+@pytest.mark.parametrize(
+    "build,message",
+    [
+        (lambda: EncoderConfig(copy_gate="no"), "encoder.copy_gate 'no': expected true or false"),
+        (lambda: EncoderConfig(dim="64"), "encoder.dim '64': expected a whole number"),
+        (lambda: EncoderConfig(dim=64.5), "encoder.dim 64.5: expected a whole number"),
+        (lambda: EncoderConfig(dropout=None), "encoder.dropout None: expected a number"),
+        (lambda: WaveletConfig(level="auto"), "wavelet.level 'auto': expected a whole number"),
+        (lambda: WaveletConfig(penalty=float("nan")), "wavelet.penalty nan: expected a number"),
+        (lambda: OptimizerConfig(weight_decay=float("nan")), "optimizer.weight_decay nan: expected a number"),
+        (lambda: OptimizerConfig(beta1=1.5), "optimizer.beta1 must be at least 0 and below 1, got 1.5"),
+        (lambda: OptimizerConfig(eps=-1.0), "optimizer.eps must not be negative, got -1.0"),
+    ],
+)
+def test_values_of_another_kind_are_refused(build, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build()
+    assert OptimizerConfig(lr=1, total_steps=None).lr == 1

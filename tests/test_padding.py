@@ -94,3 +94,12 @@ def test_a_gpu_is_not_waited_for():
         check_padding(mask)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_mask_that_changes_in_inference_mode_is_read_again():
+    with torch.inference_mode():
+        mask = torch.ones(2, 8, dtype=torch.bool)
+        check_padding(mask)
+        mask[0, :3] = False
+        with pytest.raises(ValueError, match="in row 0"):
+            check_padding(mask)

@@ -36,6 +36,13 @@ from wavspa_lit.reporting.runs import headline, read_results
 
 CHOICES = {"evaluate": ("test", "validate"), "checkpoint": ("best", "last")}
 KEYS = {"configs", "models", "settings", "seeds", "flags"}
+OURS = {
+    "--seed_everything": "give seeds: [5] in the group",
+    "--data.seed": "give seeds: [5] in the group",
+    "--run": "give folder, below which each has its own",
+    "--resume": "leave it out, they are resumed where they have stopped",
+}
+"""Flags that a sweep gives, and what to write instead of them."""
 
 
 class Training(NamedTuple):
@@ -83,6 +90,8 @@ def expand(plan: Mapping[str, Any]) -> list[Training]:
         raise ValueError(f"groups {groups!r}: give a list of mappings, such as - configs: {{name: file}}")
     if unknown := {str(key) for key in plan} - set(known):
         raise ValueError(f"{sorted(unknown)[0]!r} is not part of a sweep; known: {', '.join(known)}")
+    if not isinstance(plan.get("folder", "runs"), str | int) or plan.get("folder") == "":
+        raise ValueError(f"folder {plan['folder']!r}: give a folder, such as runs/study")
     for key, (usual, other) in CHOICES.items():
         if (given := plan.get(key, usual)) not in (usual, other):
             raise ValueError(f"{key} {given!r}: give {usual} or {other}")
@@ -110,7 +119,7 @@ def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Traini
         if not isinstance(axis, Mapping):
             raise ValueError(f"{key} {axis!r}: give a name and a text for each, such as {{name: text}}")
     seeds = group.get("seeds", [0])
-    if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds):
+    if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds {seeds!r}: give a list of numbers, such as [0, 1, 2]")
     for name, flags in (("flags", plan.get("flags")), ("flags", group.get("flags")), *axes["settings"].items()):
         if not isinstance(flags or "", str):
@@ -125,9 +134,28 @@ def _group(plan: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Traini
         arguments += [word for first in words for word in first[1:]]
         for text in (plan.get("flags"), group.get("flags"), flags):
             arguments += shlex.split(text or "")
+        for flag, instead in OURS.items():
+            if any(word.partition("=")[0] == flag for word in arguments):
+                raise ValueError(f"{flag} is set for each training; {instead}")
         arguments += ["--seed_everything", str(seed), "--data.seed", str(seed)]
         run = Path(str(plan.get("folder", "runs"))) / "-".join([*names, f"seed{seed}"])
         yield Training(run, arguments, *(plan.get(key, usual) for key, (usual, _) in CHOICES.items()))
+
+
+class _Unique(yaml.SafeLoader):
+    """YAML whose mappings name nothing twice, because the second one would take the place of the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"line {node.start_mark.line + 1}: {twice!r} stands twice; give the second another name")
+        return super().construct_mapping(node, deep)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return int(text)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -136,7 +164,9 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("file", help="a file, or a name of `wavspa list sweeps`; see the head of wavspa_lit/sweep.py")
     parser.add_argument("--list", action="store_true", help="print the commands, a training on each line, and end")
     parser.add_argument("--only", metavar="PATTERN", help="trainings whose run is named so: --only 'text-*-seed0'")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, on each GPU if there are several")
+    parser.add_argument(
+        "--jobs", type=_at_least_one, default=1, help="trainings at a time, on each GPU if there are several"
+    )
     options = parser.parse_args(arguments)
     try:
         file = find_config(options.file, sweeps=True)
@@ -144,7 +174,10 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 2
     try:
-        trainings = _named(expand(yaml.safe_load(file.read_text()) or {}), options.only)
+        trainings = _named(expand(yaml.load(file.read_text(), _Unique) or {}), options.only)
+        for training in trainings:  # a misspelt name is said now, and not by each training
+            for before, config in itertools.pairwise(training.arguments):
+                find_config(config) if before in ("-c", "--config") else None
     except (OSError, ValueError, yaml.YAMLError) as error:
         sys.stderr.write(f"error: {options.file}: {' '.join(str(error).split())}\n")
         return 2
@@ -152,7 +185,7 @@ def run(arguments: Sequence[str]) -> int:
         for training in trainings:
             print(" && ".join(shlex.join(command) for command in training.commands))
         return 0
-    return 0 if _run_all(trainings, max(1, options.jobs)) else 1
+    return 0 if _run_all(trainings, options.jobs) else 1
 
 
 def _run_all(trainings: Sequence[Training], jobs: int) -> bool:

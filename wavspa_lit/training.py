@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import Logger
 
 from wavspa_lit.callbacks import (
     AtomicCheckpointIO,
+    Claim,
     ConfusionPicture,
     ExtrapolationCurve,
     FrontPage,
@@ -101,7 +102,7 @@ def build_trainer(
     trainer = Trainer(
         default_root_dir=folder,
         logger=logger,
-        callbacks=[*others, *ours, *(checkpoints if keeping else ())],
+        callbacks=[*([Claim()] if keeping else ()), *others, *ours, *(checkpoints if keeping else ())],
         plugins=[*as_list(plugins), AtomicCheckpointIO()],
         # Lightning's summary counts no floating point operations of attention; `Results` says how large the model is.
         **{"enable_model_summary": False, **options},

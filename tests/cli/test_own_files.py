@@ -11,6 +11,7 @@ import numpy
 import pytest
 
 import datamodules.commands
+from datamodules.errors import DataError
 from datamodules.files.commands import histogram
 from wavspa_lit.cli import main, run
 
@@ -206,3 +207,30 @@ def test_the_estimate_of_memory_is_what_is_kept_for_the_backward_pass(table):
             _, kept = training_cost(block, torch.zeros(1, 512, dim, requires_grad=True))
         told = int(re.search(r"= ([\d,]+) MiB", said)[1].replace(",", ""))
         assert told == pytest.approx(2 * 64 * kept / 2**20, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--data.seed", "3"), "data.seed 3: the checkpoint's is 0"),
+        (("--data.val_fraction", "0.2"), "data.val_fraction 0.2: the checkpoint's is 0.1"),
+        (("--data.label", "text"), "data.label ['text']: the checkpoint's is ['label']"),
+    ],
+)
+def test_what_is_held_out_stays_so(change, said, table):
+    """Otherwise a resumed training would learn the rows that it is tested with."""
+    run(["fit", "-c", "files", "--data.train", table, "--run", "r", *QUICK])
+    for command in (["fit", "--run", "r", "--resume"], ["test", "--ckpt_path", "r/checkpoints/last.ckpt"]):
+        with pytest.raises(DataError, match=re.escape(said)):
+            run([*command, *change])
+    run(["test", "--ckpt_path", "r/checkpoints/last.ckpt", *change[:2], "--other_data"]) if "seed" in said else None
+
+
+def test_predictions_have_the_numbers_of_their_rows(table, tmp_path):
+    run(["fit", "-c", "files", "--data.train", table, "--run", "r", *QUICK])
+    (tmp_path / "new.csv").write_text("text,label\nred,warm\n,warm\nblue,cold\n")
+    command = ["predict", "--ckpt_path", "r/checkpoints/best.ckpt", "--inputs", "new.csv", "--output", "out.csv"]
+    with pytest.warns(UserWarning, match="new.csv: 1 of 3 rows have an empty sequence and are skipped"):
+        run([*command, "--data.skip_empty", "true", "--other_data"])
+    with (tmp_path / "out.csv").open() as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["1", "3"]

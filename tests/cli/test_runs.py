@@ -1,5 +1,6 @@
 """Everything of a run lies in its directory, which may be moved, linked, shared, or read only."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.tensorboard import SummaryWriter
 
 from datamodules import Lego
 from wavspa_lit import TokenReasoning, build_trainer
 from wavspa_lit.cli import run
 from wavspa_lit.reporting.events import Events
+from wavspa_lit.reporting.runs import read_tested
 from wavspa_lit.reporting.table import rows
 
 CONSTANT = ["--model.optimizer.schedule", "constant", "--model.optimizer.warmup_steps", "0"]
@@ -240,8 +243,8 @@ def test_testing_what_a_repository_holds_leaves_it_as_it_is(lego, tmp_path, capl
     best = ["--ckpt_path", "kept/ada/checkpoints/best.ckpt", *QUIET]
     run(["test", *best])
     run(["predict", *best])
-    assert "kept/ada ships: results go to runs/tests/ada" in caplog.text
-    assert {"results.json", "predictions.csv"} <= {path.name for path in (tmp_path / "runs/tests/ada").iterdir()}
+    assert "kept/ada ships: results go to runs/tests/kept/ada" in caplog.text
+    assert {"results.json", "predictions.csv"} <= {path.name for path in (tmp_path / "runs/tests/kept/ada").iterdir()}
     status = subprocess.run([*git, "status", "--porcelain", "kept"], check=True, capture_output=True, text=True)
     assert status.stdout == ""
     run(["test", *best, "--run", "kept/ada"])
@@ -253,3 +256,24 @@ def test_a_run_may_be_called_anything(name, lego):
     lego("--run", name, "--trainer.max_steps", "1")
     cli = run(["fit", "--ckpt_path", f"{name}/checkpoints/last.ckpt", "--trainer.max_steps", "2", *QUIET])
     assert cli.trainer.global_step == 2 and Path(cli.trainer.default_root_dir) == Path(name).resolve()
+
+
+def test_one_process_trains_in_a_run_directory(lego, tmp_path):
+    (tmp_path / "r" / "checkpoints").mkdir(parents=True)
+    other = os.open(tmp_path / "r" / "checkpoints", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(MisconfigurationException, match="r is being trained by another process; wait for it, or"):
+        lego("--run", "r", "--trainer.max_steps", "2")
+    assert not (tmp_path / "r" / "config.yaml").exists()
+    os.close(other)
+    lego("--run", "r", "--trainer.max_steps", "2")
+    lego("--run", "r", "--trainer.max_steps", "3", "--resume")
+
+
+def test_a_training_without_a_validation_is_tested_at_its_last_step(lego, tmp_path, caplog, refused):
+    lego("--run", "r", "--trainer.max_steps", "2", "--trainer.val_check_interval", "3")
+    assert "no validation in 2 steps, so there is no best.ckpt: last.ckpt can be tested" in caplog.text
+    error = refused("test", "--ckpt_path", "r/checkpoints/best.ckpt")
+    assert "no such file; there has been no validation yet, give r/checkpoints/last.ckpt" in error
+    with pytest.raises(ValueError, match=r"run: wavspa test --ckpt_path r/checkpoints/last\.ckpt"):
+        read_tested("r")

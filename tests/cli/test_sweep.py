@@ -18,7 +18,7 @@ PLAN = {
     "groups": [
         {
             "configs": {"lego": "lego.yaml --data.n_vars 4"},
-            "models": {"ada": "ada.yaml", "token": "transformer.yaml"},
+            "models": {"ada": "model/ada", "token": "model/transformer"},
             "settings": {"low": "--model.optimizer.lr 1e-4"},
             "seeds": [0, 1],
         }
@@ -34,7 +34,7 @@ def test_a_plan_is_all_combinations_each_with_a_directory_of_its_own():
     ]
     fit, test = trainings[3].commands
     assert shlex.join(fit) == (
-        "wavspa fit -c lego.yaml -c transformer.yaml --data.n_vars 4 --trainer.max_steps 2 --model.optimizer.lr 1e-4 "
+        "wavspa fit -c lego.yaml -c model/transformer --data.n_vars 4 --trainer.max_steps 2 --model.optimizer.lr 1e-4 "
         "--seed_everything 1 --data.seed 1 --run runs/s/lego-token-low-seed1"
     )
     assert test == ["wavspa", "test", "--ckpt_path", "runs/s/lego-token-low-seed1/checkpoints/best.ckpt"]
@@ -67,6 +67,11 @@ def test_some_of_a_plan(tmp_path, capsys):
         ({"groups": PLAN["groups"][0]}, "give a list of mappings"),
         ({"groups": 1}, "groups 1: give a list of mappings"),
         ({"flags": ["--a", 3]}, "flags ['--a', 3]: give flags as one text"),
+        ({"folder": None}, "folder None: give a folder"),
+        ({"groups": [{"configs": {"a": "lego"}, "seeds": [-1]}]}, "seeds [-1]: give a list of numbers"),
+        ({"groups": [{"configs": {"a": "legoo"}}]}, "-c legoo: no such file; did you mean lego?"),
+        ({"flags": "--data.seed 7"}, "--data.seed is set for each training; give seeds: [5] in the group"),
+        ({"flags": "--run=there"}, "--run is set for each training; give folder"),
     ],
 )
 def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
@@ -74,6 +79,18 @@ def test_plans_that_mean_nothing_are_refused(tmp_path, capsys, change, message):
     file.write_text(yaml.safe_dump(PLAN | change))
     assert run([str(file), "--list"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path, capsys):
+    (tmp_path / "plan.yaml").write_text("groups:\n  - configs:\n      lego: lego_small\n      lego: lego\n")
+    assert run([str(tmp_path / "plan.yaml"), "--list"]) == 2
+    assert "line 3: 'lego' stands twice; give the second another name" in capsys.readouterr().err
+
+
+def test_no_training_at_a_time_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        run(["arena", "--list", "--jobs", "0"])
+    assert "--jobs: expected a number of at least 1, got 0" in capsys.readouterr().err
 
 
 def test_a_folder_below_a_file_is_an_error_of_a_line(configs, tmp_path):

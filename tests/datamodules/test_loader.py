@@ -269,3 +269,13 @@ def test_growing_arrays_are_numpy_files(tmp_path):
     assert array.close().shape == (499_500,)
     loaded = numpy.load(tmp_path / "a.npy")
     assert loaded.dtype == numpy.uint8 and loaded[-1] == 999 % 256 and (loaded == 1).sum() == 1 + 257 + 513 + 769
+
+
+def test_a_script_without_a_guard_may_generate(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from datamodules.workers import start_pool\n"
+        "with start_pool(2) as pool:\n    print(sum(pool.map(abs, range(-3, 1))))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.stdout == "6\n", done.stderr

@@ -15,7 +15,7 @@ from datamodules.reasoning import (
     Scan,
     Sort,
 )
-from datamodules.sources.listops import TOKENS, evaluate
+from datamodules.sources.listops import TOKENS, Settings, evaluate, shard
 
 SMALL = {
     **{"max_train_length": 6, "max_test_length": 15, "num_train": 96, "val_per_length": 3, "test_per_length": 4},
@@ -205,3 +205,10 @@ def test_listops_lengths_are_trained_short_and_tested_long(tmp_path):
     assert (batch["tokens"][batch["labels"] != -100] == data.vocab_size - 1).all()
     with pytest.raises(ValueError, match="lengths must be increasing"):
         ListOpsLength((40, 20))
+
+
+def test_the_longest_expressions_can_be_drawn():
+    """With the usual settings; fewer arguments hardly ever make expressions of 400 tokens."""
+    assert len(shard(ListOpsLength().settings[-1], 0)) == 500
+    with pytest.raises(ValueError, match="at most 2 levels and 3 arguments has 51 to 59 tokens; give other lengths"):
+        shard(Settings(50, 60, max_depth=2, max_args=3), 0)

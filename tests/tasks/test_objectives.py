@@ -113,3 +113,22 @@ def test_numbers_that_tell_nothing_have_no_r2_and_a_finite_loss():
     found = scored(objective, [(torch.ones(1, 1), torch.full((1, 1), 7.0))])
     assert found["r2"] != found["r2"] and found["loss"] == 36
     assert float(objective.loss(torch.ones(2, 1), torch.full((2, 1), torch.nan))[0]) == 0
+
+
+@pytest.mark.parametrize(
+    "objective,outputs,labels,message",
+    [
+        (
+            Numbers(1),
+            torch.randn(8, 1),
+            torch.randn(8),
+            r"labels of the shape \(8,\), and the model answers \(8, 1\): labels.reshape",
+        ),
+        (Numbers(3), torch.randn(8, 3), torch.randn(8, 1), r"\(8, 1\), and the model answers \(8, 3\)$"),
+        (Classes(3), torch.randn(8, 3), torch.zeros(8, 1).long(), r"\(8, 1\), and the model answers \(8,\)"),
+    ],
+)
+def test_labels_of_another_shape_are_refused(objective, outputs, labels, message):
+    """They would be compared each with each, and the loss of numbers would be another one without an error."""
+    with pytest.raises(ValueError, match=message):
+        objective.loss(outputs, labels)

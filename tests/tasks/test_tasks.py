@@ -1,6 +1,7 @@
 import pickle
 from dataclasses import asdict
 
+import numpy
 import pytest
 import torch
 from lightning import Trainer
@@ -152,3 +153,23 @@ def test_warm_starts_refuse_other_files(content, tmp_path):
     (tmp_path / "x.ckpt").write_bytes(content)
     with pytest.raises(ValueError, match=r"x\.ckpt: not a checkpoint"):
         init_from(tasks()[0], tmp_path / "x.ckpt")
+
+
+def test_batches_without_labels_are_predicted():
+    task = SequenceClassification(ENCODER, OptimizerConfig(), **SIZES).eval()
+    batch = {"tokens": torch.randint(1, 7, (4, 9))}
+    answers = task.predict_step(batch, 0)
+    assert answers.keys() == {"prediction", "probability", "probabilities"} and answers["prediction"].shape == (4,)
+    assert task.predict_step(batch | {"labels": torch.arange(4)}, 0)["label"].tolist() == [0, 1, 2, 3]
+
+
+def test_numbers_of_numpy_are_kept_as_plain_ones(tmp_path):
+    """Searches give such numbers; a checkpoint with one could not be loaded without running code."""
+    optimizer = {"lr": numpy.float64(0.01), "warmup_steps": numpy.int64(3)}
+    sizes = {**SIZES, "max_length": numpy.int64(12)}
+    task = SequenceClassification(ENCODER, optimizer, class_weights=list(numpy.ones(3)), **sizes)
+    trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", default_root_dir=tmp_path)
+    trainer.strategy.connect(task)
+    trainer.save_checkpoint(tmp_path / "task.ckpt")
+    plain = torch.load(tmp_path / "task.ckpt", weights_only=True)["hyper_parameters"]
+    assert type(plain["optimizer"]["lr"]) is float and type(plain["max_length"]) is int

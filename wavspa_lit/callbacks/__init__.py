@@ -2,6 +2,7 @@
 
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
+from wavspa_lit.callbacks.claim import Claim
 from wavspa_lit.callbacks.confusion import ConfusionPicture
 from wavspa_lit.callbacks.eager_check import EagerCheck
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
@@ -21,6 +22,7 @@ from wavspa_lit.callbacks.wavelets import WaveletMonitor
 __all__ = [
     "EMA",
     "AtomicCheckpointIO",
+    "Claim",
     "ConfusionPicture",
     "EagerCheck",
     "ExtrapolationCurve",

@@ -83,6 +83,12 @@ class Results(Callback):
             seconds=round(self._seconds(), 2),
             peak_memory_mib=round(_peak_memory()),
         )
+        best = next((each for each in trainer.checkpoint_callbacks if getattr(each, "monitor", None)), None)
+        if trainer.enable_validation and best and not getattr(best, "best_model_path", "-"):
+            rank_zero_info(
+                f"no validation in {trainer.global_step} steps, so there is no best.ckpt: last.ckpt can be tested, and "
+                "--trainer.val_check_interval says how often to validate"
+            )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the metrics of `wavspa validate`."""

@@ -35,7 +35,8 @@ def read_records(path: str | Path) -> list[Record]:
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise MissingData(f"--inputs {path}: no such file or folder; give a {FORMATS}")
+        what = "no such file or folder" if not path.exists() else "a pipe or a device, which cannot be read twice"
+        raise MissingData(f"--inputs {path}: {what}; give a {FORMATS}")
     read = READERS.get(path.suffix.lower())
     if read is None:
         raise DataError(f"--inputs {path}: {path.suffix or 'no ending'}; give a {FORMATS}")

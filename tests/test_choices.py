@@ -14,7 +14,7 @@ from torch import nn
 import wavspa_lit
 from wavspa_lit.attention import AttentionConfig, SoftmaxAttention
 from wavspa_lit.choices import find_class, imports, names_of, settings_of
-from wavspa_lit.nn import ClassificationHead, EncoderConfig, MatchingHead, WaveletAttention
+from wavspa_lit.nn import ClassificationHead, Encoder, EncoderConfig, MatchingHead, WaveletAttention
 from wavspa_lit.nn.heads import pool
 from wavspa_lit.optim import OptimizerConfig, schedule_factor
 from wavspa_lit.renamed import renamed_everywhere, renamed_flags
@@ -175,3 +175,18 @@ def test_values_of_another_kind_are_refused(build, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         build()
     assert OptimizerConfig(lr=1, total_steps=None).lr == 1
+
+
+@pytest.mark.parametrize(
+    "build,message",
+    [
+        (lambda: WaveletAttention(0), "dim must be at least 1, got 0"),
+        (lambda: WaveletAttention(64, level=2.5), "level 2.5: expected a whole number"),
+        (lambda: Encoder(EncoderConfig(), channels=0), "channels must be at least 1, got 0"),
+        (lambda: Encoder(EncoderConfig(), -1), "vocab_size must be at least 0, got -1"),
+        (lambda: Encoder(EncoderConfig(), 9, -3), "max_length must be at least 1, got -3"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

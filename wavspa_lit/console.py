@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import enum
 import logging
 import re
 import sys
@@ -50,6 +51,8 @@ OTHER_NAMES = {
     **{"learning_rate": "lr", "seed": "seed_everything", "checkpoint": "ckpt_path", "depth": "layers"},
     **{"epochs": "max_epochs", "steps": "max_steps", "gpus": "devices", "num_gpus": "devices"},
 }
+# Callbacks such as Lightning's Timer have members of enumerations as defaults, which configs hold by their values.
+yaml.SafeDumper.add_multi_representer(enum.Enum, lambda dumper, member: dumper.represent_data(member.value))
 
 
 def quieten() -> None:
@@ -176,6 +179,9 @@ def _wrong_value(name: str, expected: str, value: str) -> str:
     said = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
     kinds = [kind.split(".")[-1] for kind in re.findall(r"<class '([\w.]+)'>", expected) if kind != "NoneType"]
     kinds = [said.get(kind, kind) for kind in kinds]
+    if name == "trainer.logger":
+        loggers = sorted(lightning.pytorch.loggers.__all__)
+        return f"{name} {value!r}: {closest(value, loggers)} Known: true, false, {', '.join(loggers)}"
     return f"{name} {value!r}: expected {' or '.join(kinds)}" if kinds and "class_path" not in expected else ""
 
 

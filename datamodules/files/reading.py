@@ -79,7 +79,8 @@ def open_table(
     if path.is_dir():
         return Folder(path)
     if not path.is_file():
-        raise MissingData(f"{flag} {path}: no such file or folder; give {FORMATS}")
+        what = "no such file or folder" if not path.exists() else "a pipe or a device, which cannot be read twice"
+        raise MissingData(f"{flag} {path}: {what}; give {FORMATS}")
     ending = ending_of(path)
     if ending in (".csv", ".tsv") or (ending in (".txt", "") and columns):
         return Separated(path, columns, delimiter)

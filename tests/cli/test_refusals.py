@@ -148,6 +148,7 @@ def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_pa
         (["--trainer.devices", "0"], "not a valid input"),
         (["--trainer.max_steps", "-5"], "must be a non-negative integer"),
         (["--trainer.val_check_interval", "0"], "give --trainer.limit_val_batches 0"),
+        (["--trainer.logger", "CSVLoger"], "trainer.logger 'CSVLoger': did you mean CSVLogger?"),
         (["--trainer.limit_train_batches", "0"], "nothing would be trained"),
         (["--best_checkpoint.save_top_k", "3"], "take each other's place in best.ckpt; add --best_checkpoint.filename"),
         (["--length", "0"], "--length must be at least 1"),

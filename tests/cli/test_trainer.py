@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
 import wavspa_lit.__main__ as entry
@@ -179,3 +180,10 @@ def test_lists(monkeypatch, capsys, lego):
         "runs/mine/checkpoints/untested.ckpt\n",
     ):
         assert part in text
+
+
+def test_callbacks_with_members_of_enumerations(lego, tmp_path):
+    """Lightning's Timer has one as its default, which the config holds by its value."""
+    lego("--run", "r", "--trainer.max_steps", "2", "--trainer.callbacks+=Timer")
+    (timer,) = yaml.safe_load((tmp_path / "r" / "config.yaml").read_text())["trainer"]["callbacks"]
+    assert timer["init_args"]["interval"] == "step"

@@ -29,6 +29,7 @@ from wavspa_lit.packaged import HERE
 from wavspa_lit.private import logged_step
 from wavspa_lit.reporting.describe import describe
 from wavspa_lit.reporting.settings import TELLING, changed
+from wavspa_lit.tasks.base import Task
 
 METRICS = ("val/{}_best", "val/{}", "val/loss", "test/{}")
 """Columns of the tab HParams beside the settings; `{}` is the score of the task, `acc` for most."""
@@ -73,7 +74,7 @@ class FrontPage(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the page."""
-        if not trainer.is_global_zero or not trainer.loggers:
+        if not trainer.is_global_zero or not trainer.loggers or not isinstance(pl_module, Task):
             return
         file = Path(trainer.default_root_dir) / "config.yaml"
         kind = type(pl_module)

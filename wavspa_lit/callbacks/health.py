@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 
 from wavspa_lit.nn.heads import ACTIVATIONS
+from wavspa_lit.tasks.base import Task
 
 GROWTH = 30.0
 """Times by which the residual stream may grow before it is worth a line."""
@@ -56,6 +57,8 @@ class Health(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins to gather."""
         self._rms = self._idle = self._range = self._classes = None
+        if not isinstance(pl_module, Task):
+            return
         head: Any = pl_module.head
         self._hooks = [pl_module.encoder.norm.register_forward_pre_hook(self._stream)]  # type: ignore[union-attr]
         self._hooks.append(head.register_forward_hook(self._logits))

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
+from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.steps import logs
 
 
@@ -58,7 +59,7 @@ class Throughput(Callback):
             return
         dtype = torch.bfloat16 if "16" in str(trainer.precision) else torch.float32
         self._peak = peak_flops(trainer.strategy.root_device, dtype)
-        if self._peak:
+        if self._peak and isinstance(pl_module, Task):
             length = pl_module.hparams["max_length"]
             self._flops_per_token = forward_flops(pl_module.encoder, length) / length  # type: ignore[arg-type]
 
@@ -76,6 +77,8 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Counts, and logs now and then."""
+        if not isinstance(pl_module, Task):  # whose batches may be anything
+            return
         mask, inputs = batch.get("mask"), batch["tokens"] if "tokens" in batch else batch["features"][..., 0]
         self._sequences += len(inputs)
         # The sum stays on its device, because reading it would wait for the GPU.

@@ -48,7 +48,8 @@ class PredictionTable(BasePredictionWriter):
         self, trainer: Trainer, pl_module: LightningModule, predictions: Sequence[Any], batch_indices: Sequence[Any]
     ) -> None:
         """Writes the table."""
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        tables = all(isinstance(batch, Mapping) and "prediction" in batch for batch in predictions)
+        if trainer.fast_dev_run or not tables:  # type: ignore[attr-defined]
             return
         path = Path(self.output or Path(trainer.default_root_dir) / "predictions.csv")
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -76,16 +77,16 @@ def answers(
         names: Names of a user's own examples; None if the sequences are numbered.
         classes: Names of the classes; empty if they are numbered. Not used where only the likeliest class is known.
     """
-    sequences = sum(len(batch["label"]) for batch in predictions)
+    sequences = sum(len(batch["prediction"]) for batch in predictions)
     ways = max(1, sequences // len(names)) if names else 1  # pairs count as two sequences in pretraining
     start = 0
     for batch in predictions:
         one_class = "probability" in batch
-        labels = batch["label"].cpu()
+        labels = batch["label"].cpu() if "label" in batch else batch["prediction"].cpu() * 0
         asked = (
             labels != IGNORED if one_class else (labels >= 0 if "probabilities" in batch else ~labels.isnan()).any(-1)
         )
-        if names is not None and not one_class and labels.dim() == 2:
+        if (names is not None and not one_class and labels.dim() == 2) or "label" not in batch:
             asked[:] = True  # a user's own example need not have labels
         for index in asked.nonzero().tolist():
             where, sequence = tuple(index), start + index[0]
@@ -94,6 +95,7 @@ def answers(
                 row["position"] = where[1] if len(where) > 1 else None
             # Pretraining makes labels of a user's own examples; other tasks have none for them.
             scored = names is None or (len(where) > 1 and "probabilities" not in batch)
+            scored = scored and "label" in batch
             yield row | (_class if one_class else _values)(batch, where, classes, scored)
         start += len(labels)
 

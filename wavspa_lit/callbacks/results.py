@@ -84,7 +84,8 @@ class Results(Callback):
             peak_memory_mib=round(_peak_memory()),
         )
         best = next((each for each in trainer.checkpoint_callbacks if getattr(each, "monitor", None)), None)
-        if trainer.enable_validation and best and not getattr(best, "best_model_path", "-"):
+        missing = best and not getattr(best, "best_model_path", "-")
+        if missing and trainer.enable_validation and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             rank_zero_info(
                 f"no validation in {trainer.global_step} steps, so there is no best.ckpt: last.ckpt can be tested, and "
                 "--trainer.val_check_interval says how often to validate"

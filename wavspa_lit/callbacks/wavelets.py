@@ -24,6 +24,7 @@ from wavspa_lit.reporting.pictures import (
     trains,
 )
 from wavspa_lit.spaces import SPACES
+from wavspa_lit.tasks.base import Task
 from wavspa_lit.wavelets import FilterBank, Lifting
 from wavspa_lit.wavelets.bank import find_wavelet
 
@@ -73,7 +74,8 @@ class WaveletMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Keeps an example: the longest of `CANDIDATES` spread over the split, or the first one of other loaders."""
-        if self._example is None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+        fitting = trainer.state.fn == TrainerFn.FITTING and isinstance(pl_module, Task)
+        if self._example is None and fitting and trainer.is_global_zero:
             split = getattr(trainer.val_dataloaders, "examples", None)
             if split is not None and (build := getattr(split, "batch", None)):  # one of our data modules
                 spread = numpy.linspace(0, len(split) - 1, CANDIDATES).astype(numpy.int64)
@@ -132,7 +134,8 @@ class WaveletMonitor(Callback):
         for name, wavelet in wavelets(pl_module).items():
             start = self._start.get(name, {})
             if trains(wavelet) or step == 0:
-                title, named = name.replace("_", " "), pl_module.hparams["encoder"]["wavelet"]["name"]
+                title = name.replace("_", " ")
+                named = pl_module.encoder_config.wavelet.name if isinstance(pl_module, Task) else ""
                 if curves := filter_curves(wavelet):
                     figure = draw_panels(filter_panels(curves, start, title, name_at_start(start, named)))
                     log_figure(trainer, f"wavelet/filters/{name}", figure, step)
@@ -196,7 +199,7 @@ def view_numbers(views: list[Inside], space: str) -> dict[str, float]:
 def name_at_start(start: Curves, wavelet: str) -> str:
     """What the grey curves are: `db8 at the start`, or `grey: at the start` if the filters began as something else."""
     low = start.get("analysis low-pass")
-    if low is None:
+    if low is None or not wavelet:
         return "grey: at the start" if start else "trained"
     named = torch.tensor(find_wavelet(wavelet).dec_lo, dtype=low.dtype)
     same = low.shape[1] == len(named) and torch.allclose(low, named.expand_as(low), atol=1e-4)

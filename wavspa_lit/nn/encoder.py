@@ -48,6 +48,13 @@ class Encoder(nn.Module):
         config = from_plain(EncoderConfig, config, "encoder")
         if sum(given is not None for given in (vocab_size, channels, embedding)) != 1:
             raise ValueError("give one of vocab_size, channels and embedding: what an Encoder's inputs are")
+        for name, given, least in (
+            ("vocab_size", vocab_size, 0),
+            ("channels", channels, 1),
+            ("max_length", max_length, 1),
+        ):
+            if given is not None and given < least:
+                raise ValueError(f"{name} must be at least {least}, got {given}")
         self.scalars = vocab_size == 0
         if embedding is None:
             embedding = nn.Embedding(vocab_size, config.dim) if vocab_size else nn.Linear(channels or 1, config.dim)

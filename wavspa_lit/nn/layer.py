@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from wavspa_lit.attention import AttentionConfig
 from wavspa_lit.attention.base import Positions
-from wavspa_lit.choices import check, settings_of
+from wavspa_lit.choices import check, check_kind, settings_of
 from wavspa_lit.nn.bands import Bands, build_bands, positions_of
 from wavspa_lit.padding import check_padding
 from wavspa_lit.spaces import Space, WaveletSpace
@@ -91,6 +91,9 @@ class WaveletAttention(SpaceAttention):
         taken = settings_of(WaveletAttention) - {"space", "attentions"}
         for name in settings:
             check("WaveletAttention has no setting", name, sorted(taken.union(*known) - {"name"}))
+        check_kind("level", level, int)
+        if dim < 1:
+            raise ValueError(f"dim must be at least 1, got {dim}")
         if level < 1:
             raise ValueError(f"level must be at least 1, got {level}; without a transform use SoftmaxAttention")
         of_wavelet, of_attention = ({k: v for k, v in settings.items() if k in names} for names in known)

@@ -258,7 +258,8 @@ def test_a_run_may_be_called_anything(name, lego):
     assert cli.trainer.global_step == 2 and Path(cli.trainer.default_root_dir) == Path(name).resolve()
 
 
-def test_one_process_trains_in_a_run_directory(lego, tmp_path):
+def test_one_process_trains_in_a_run_directory(lego, tmp_path, monkeypatch):
+    monkeypatch.setattr("wavspa_lit.callbacks.claim.PATIENCE", 0.2)
     (tmp_path / "r" / "checkpoints").mkdir(parents=True)
     other = os.open(tmp_path / "r" / "checkpoints", os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)

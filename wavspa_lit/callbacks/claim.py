@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from lightning import Callback, LightningModule, Trainer
@@ -10,6 +11,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from wavspa_lit.files import make_folder
 
+PATIENCE = 5.0
+"""Seconds to wait for another process, which may have been told to stop and be saving."""
 _held: dict[Path, int] = {}
 """The folders that this process has claimed, so that a training that failed can be tried again in the same process."""
 
@@ -29,20 +32,27 @@ class Claim(Callback):
         if stage != "fit" or not trainer.is_global_zero or trainer.fast_dev_run or folder in _held:  # type: ignore[attr-defined]
             return
         make_folder(folder)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            if error.errno != errno.EWOULDBLOCK:  # a file system without locks
-                return
-            where = os.path.relpath(folder.parent)
-            raise MisconfigurationException(
-                f"{where} is being trained by another process; wait for it, or choose another run directory (--run)"
-            ) from None
+        handle, until = os.open(folder, os.O_RDONLY), time.monotonic() + PATIENCE
+        while not _lock(handle):
+            if time.monotonic() > until:
+                os.close(handle)
+                where = os.path.relpath(folder.parent)
+                raise MisconfigurationException(
+                    f"{where} is being trained by another process; wait for it, or choose another run directory (--run)"
+                )
+            time.sleep(0.1)
         _held[folder] = handle
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Gives the claim back."""
         if handle := _held.pop(Path(trainer.default_root_dir) / "checkpoints", None):
             os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Takes the lock of a folder, if nobody else has it; where there are no locks, nobody has."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno != errno.EWOULDBLOCK
+    return True

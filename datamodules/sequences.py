@@ -182,14 +182,6 @@ class SequenceData(ABC):
         if self.other_data or self.input_names is not None:
             return
         before, now = state_dict.get("data"), self.identity()
-        taken, takes = (dict((each or {}).get("taken", {})) for each in (before, now))
-        if self.trainer is not None and self.trainer.state.fn == "fit" and "seed" in state_dict:
-            taken["seed"], takes["seed"] = state_dict["seed"], self.seed
-        if other := [name for name in taken if taken[name] != takes.get(name)]:
-            raise DataError(
-                f"data.{other[0]} {takes.get(other[0])!r}: the checkpoint's is {taken[other[0]]!r}, and decides what "
-                "is trained and what is tested; leave it out, or give --other_data to mix them"
-            )
         if not before or not now:
             return
         if any(before.get(name) != now.get(name) for name in ("source", "fingerprint", "generator", "version")):
@@ -199,6 +191,14 @@ class SequenceData(ABC):
             raise DataError(
                 f"these are other data than the checkpoint's: here {_said(now)}, there {_said(before)}; give {remedy}, "
                 "or --other_data to take these"
+            )
+        taken, takes = (dict(each.get("taken", {})) for each in (before, now))
+        if self.trainer is not None and self.trainer.state.fn == "fit" and "seed" in state_dict:
+            taken["seed"], takes["seed"] = state_dict["seed"], self.seed
+        if other := [name for name in taken if taken[name] != takes.get(name)]:
+            raise DataError(
+                f"data.{other[0]} {takes.get(other[0])!r}: the checkpoint's is {taken[other[0]]!r}, and decides what "
+                "is trained and what is tested; leave it out, or give --other_data to mix them"
             )
 
     place = "data.root"

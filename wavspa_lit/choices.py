@@ -43,9 +43,9 @@ SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "a
 
 
 def plain_data(value: Any) -> Any:
-    """NumPy's numbers as Python's, also inside lists and dicts, because checkpoints may hold plain data alone."""
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
-        return value.item()
+    """NumPy's numbers and arrays as Python's, also in lists and dicts: checkpoints may hold plain data alone."""
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
     if isinstance(value, dict):
         return {name: plain_data(part) for name, part in value.items()}
     return type(value)(map(plain_data, value)) if type(value) in (list, tuple) else value

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
@@ -82,7 +83,7 @@ def answers(
     start = 0
     for batch in predictions:
         one_class = "probability" in batch
-        labels = batch["label"].cpu() if "label" in batch else batch["prediction"].cpu() * 0
+        labels = batch["label"].cpu() if "label" in batch else torch.zeros_like(batch["prediction"]).cpu()
         asked = (
             labels != IGNORED if one_class else (labels >= 0 if "probabilities" in batch else ~labels.isnan()).any(-1)
         )

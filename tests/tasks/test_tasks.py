@@ -167,7 +167,7 @@ def test_numbers_of_numpy_are_kept_as_plain_ones(tmp_path):
     """Searches give such numbers; a checkpoint with one could not be loaded without running code."""
     optimizer = {"lr": numpy.float64(0.01), "warmup_steps": numpy.int64(3)}
     sizes = {**SIZES, "max_length": numpy.int64(12)}
-    task = SequenceClassification(ENCODER, optimizer, class_weights=numpy.ones(3), **sizes)
+    task = SequenceClassification(ENCODER, optimizer, class_weights=list(numpy.ones(3)), **sizes)
     trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", default_root_dir=tmp_path)
     trainer.strategy.connect(task)
     trainer.save_checkpoint(tmp_path / "task.ckpt")

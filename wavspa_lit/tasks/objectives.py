@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from wavspa_lit.choices import check
 from wavspa_lit.tasks.metrics import IGNORED
 from wavspa_lit.tasks.scores import ClassScores, MultilabelScores, RegressionScores, Scores
 
@@ -77,7 +78,7 @@ class Classes(Objective):
     ) -> None:
         super().__init__()
         self.num_classes, self.imbalance, self.exact = num_classes, imbalance, exact
-        self.reads_labels = weights == "balanced"
+        self.reads_labels = isinstance(weights, str)
         # Not part of checkpoints, because evaluations do not need them and a resumed training has the labels again.
         self.register_buffer("weights", class_weights(weights, num_classes), persistent=False)
 
@@ -135,7 +136,7 @@ class Multilabel(Objective):
                 f"MultilabelClassification needs 2 classes at least, got {num_classes}; for yes or no use "
                 "SequenceClassification with classes of these names"
             )
-        self.num_classes, self.reads_labels = num_classes, weights == "balanced"
+        self.num_classes, self.reads_labels = num_classes, isinstance(weights, str)
         self.register_buffer("weights", class_weights(weights, num_classes), persistent=False)
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -271,7 +272,8 @@ def class_weights(weights: Weights, num_classes: int) -> Tensor | None:
     """
     if weights is None:
         return None
-    if weights == "balanced":
+    if isinstance(weights, str):
+        check("model.class_weights", weights, ["balanced"])
         return torch.ones(num_classes)
     values = [float(weight) for weight in weights]
     if len(values) != num_classes:

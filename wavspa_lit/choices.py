@@ -40,6 +40,7 @@ def names_of(hint: Any) -> tuple[str, ...]:
 
 
 SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+"""What messages call the types of settings."""
 
 
 def plain_data(value: Any) -> Any:
@@ -52,7 +53,10 @@ def plain_data(value: Any) -> Any:
 
 
 def check_kind(what: str, value: object, hint: Any) -> None:
-    """Raises a ValueError unless a value is of the type; looked at are true or false, numbers (not NaN), and texts."""
+    """Raises a ValueError unless a value is of the type. Types of other things than `SAID` has are left alone.
+
+    NaN is no number here, because it passes every comparison with a bound and spoils all parameters.
+    """
     kinds = set(get_args(hint) or (hint,))
     if not kinds <= {*SAID, NoneType}:
         return

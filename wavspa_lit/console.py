@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 import datamodules
 import wavspa_lit.callbacks
 from wavspa_lit.callbacks import EMA, StopEarly
+from wavspa_lit.choices import SAID
 from wavspa_lit.choices import nearest as closest
 from wavspa_lit.files import unwritable
 from wavspa_lit.flags import page
@@ -176,7 +177,7 @@ def _wrong_value(name: str, expected: str, value: str) -> str:
     names = list(dict.fromkeys(re.findall(r"[\w-]+", " ".join(LITERAL.findall(expected)))))
     if names:
         return f"{name} {value!r}: {closest(value, names)} Known: {', '.join(names)}"
-    said = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    said = {kind.__name__: words for kind, words in SAID.items()}
     kinds = [kind.split(".")[-1] for kind in re.findall(r"<class '([\w.]+)'>", expected) if kind != "NoneType"]
     kinds = [said.get(kind, kind) for kind in kinds]
     if name == "trainer.logger":

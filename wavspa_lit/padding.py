@@ -40,16 +40,20 @@ def check_padding(mask: Tensor | None) -> None:
         raise TypeError(f"mask must be of bool, True for valid samples, got {mask.dtype}; convert with mask.bool()")
     if torch.compiler.is_compiling():
         return
-    counts = not mask.is_inference()  # tensors of inference mode do not count their changes, so they are read each time
-    if counts and _checked.get(mask) == mask._version:
-        return
+    if mask.is_inference():  # such tensors do not count their changes, so each pass through a model reads them anew
+        once(mask, "checked", lambda: _refuse_gaps(mask))
+    elif _checked.get(mask) != mask._version:
+        _refuse_gaps(mask)
+        _checked[mask] = mask._version
+
+
+def _refuse_gaps(mask: Tensor) -> None:
+    """Reads the mask, see `check_padding`."""
     gaps = (mask[..., 1:] & ~mask[..., :-1]).any(-1)
     if mask.is_cuda:
         torch._assert_async(~gaps.any(), f"mask: {WANTED}")
     elif mask.device.type == "cpu" and gaps.any():
         raise ValueError(f"mask: padding lies before a token in row {int(gaps.nonzero()[0, 0])}; {WANTED}")
-    if counts:
-        _checked[mask] = mask._version
 
 
 _derived: ContextVar[dict[Hashable, tuple[Tensor, Any]] | None] = ContextVar("derived", default=None)

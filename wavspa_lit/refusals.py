@@ -29,12 +29,12 @@ def of_arguments(arguments: list[str]) -> str | None:
     if resume and run:
         checkpoint = last_of(run)
     if checkpoint and not Path(checkpoint).is_file():
-        beside, kept = Path(checkpoint).with_name("last.ckpt"), "a run keeps best.ckpt and last.ckpt"
-        if beside.is_file():
-            kept = f"there has been no validation yet, give {beside}"
-        return (
-            f"--ckpt_path {checkpoint}: no such file; {'nothing to resume; start without --resume' if resume else kept}"
-        )
+        beside, said = Path(checkpoint).with_name("last.ckpt"), "a run keeps best.ckpt and last.ckpt"
+        if resume:
+            said = "nothing to resume; start without --resume"
+        elif Path(checkpoint).name == "best.ckpt" and beside.is_file():
+            said = f"there has been no validation yet, give {beside}"
+        return f"--ckpt_path {checkpoint}: no such file; {said}"
     if any(option(arguments, name) for name in ("-c", "--config")):
         return None
     if resume and not checkpoint:

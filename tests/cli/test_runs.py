@@ -276,5 +276,6 @@ def test_a_training_without_a_validation_is_tested_at_its_last_step(lego, tmp_pa
     assert "no validation in 2 steps, so there is no best.ckpt: last.ckpt can be tested" in caplog.text
     error = refused("test", "--ckpt_path", "r/checkpoints/best.ckpt")
     assert "no such file; there has been no validation yet, give r/checkpoints/last.ckpt" in error
+    assert "a run keeps best.ckpt and last.ckpt" in refused("test", "--ckpt_path", "r/checkpoints/bset.ckpt")
     with pytest.raises(ValueError, match=r"run: wavspa test --ckpt_path r/checkpoints/last\.ckpt"):
         read_tested("r")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
-from wavspa_lit.padding import check_padding, layers_share_masks, once
+from wavspa_lit.padding import check_padding, layers_share, once
 from wavspa_lit.spaces import SPACES
 from wavspa_lit.wavelets import band_masks, wavedec, wavelet_packet, waverec
 
@@ -79,7 +79,7 @@ def test_what_is_derived_of_a_mask_lasts_for_one_forward_pass():
         derived.append(mask)
         return mask.sum(-1)
 
-    with layers_share_masks():
+    with layers_share():
         assert once(mask, "lengths", derive) is once(mask, "lengths", derive)
         once(mask, "other", derive)
     once(mask, "lengths", derive)

@@ -26,7 +26,7 @@ from datamodules.errors import DataError
 from datamodules.workers import end_with_parent
 from wavspa_lit import __version__
 from wavspa_lit.arguments import EXAMPLES, add_arguments, configs_first, loggers_below, option
-from wavspa_lit.callbacks import EagerCheck, SaveRunConfig
+from wavspa_lit.callbacks import Compilation, SaveRunConfig
 from wavspa_lit.choices import imports
 from wavspa_lit.console import ArgumentParser, ConfigFile, HelpFormatter, quieten
 from wavspa_lit.errors import LengthError
@@ -38,7 +38,7 @@ from wavspa_lit.reporting.describe import describe, global_batch
 from wavspa_lit.reporting.runs import RUNS, config_of, evaluations_of, latest_run, names_of, new_run, run_of
 from wavspa_lit.reporting.settings import differences
 from wavspa_lit.shutdown import close_process_group
-from wavspa_lit.speed import GraphedStates, against_graphs, choose_speed, compile_blocks
+from wavspa_lit.speed import against_graphs, choose_speed
 from wavspa_lit.tasks import Task
 from wavspa_lit.tasks.transfer import CheckpointError, init_from, read_checkpoint
 from wavspa_lit.training import as_list, build_trainer
@@ -179,11 +179,6 @@ class WavspaCLI(LightningCLI):
                 "--speed graphs records a graph for each length of a batch, and these batches may have any: "
                 "give --data.padding bucket or max where there is one, or --speed compile"
             )
-        if self.speed != "eager":
-            compile_blocks(self.model.encoder.blocks, parts=self.speed == "graphs")
-        if self.speed == "graphs":
-            compile_blocks([self.model.encoder.norm])  # 2 % of a step's kernels
-            GraphedStates(self.model.encoder)
 
     def _take_schema(self, config: jsonargparse.Namespace) -> None:
         """Gives data of the user's own the vocabulary and the classes of the checkpoint, whose model knows these."""
@@ -212,7 +207,7 @@ class WavspaCLI(LightningCLI):
         if on_gpu and not self.describing:
             rank_zero_info(f"--speed {self.speed}: {reason}; --trainer.precision {options['precision'] or '32-true'}")
         if self.speed != "eager":
-            callbacks.append(EagerCheck())
+            callbacks.append(Compilation(self.speed))
         if not options["fast_dev_run"]:
             callbacks.append(SaveRunConfig(parser, self.saved_config))
         checkpoints = [self._get(self.config_init, name) for name in parser.callback_keys]

@@ -1,4 +1,4 @@
-"""Masks of padded batches: what they must look like, and a check that does not wait for a GPU."""
+"""Masks of padded batches: what they must look like, a check that does not wait for a GPU, and what layers share."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -56,14 +56,15 @@ def _refuse_gaps(mask: Tensor) -> None:
         raise ValueError(f"mask: padding lies before a token in row {int(gaps.nonzero()[0, 0])}; {WANTED}")
 
 
-_derived: ContextVar[dict[Hashable, tuple[Tensor, Any]] | None] = ContextVar("derived", default=None)
+_derived: ContextVar[dict[Hashable, tuple[object, Any]] | None] = ContextVar("derived", default=None)
 
 
 @contextmanager
-def layers_share_masks() -> Iterator[None]:
-    """Within it, what layers derive from one mask is derived once, see `once`.
+def layers_share() -> Iterator[None]:
+    """Within it, what layers derive from one mask, or from one filter bank, is derived once, see `once`.
 
-    It ends with a forward pass, so that nothing is kept of a mask whose values change, as in the memory of CUDA graphs.
+    It ends with a forward pass, so that nothing is kept of values that change: those of parameters, and those of a mask
+    in the memory of CUDA graphs.
     """
     token = _derived.set({})
     try:
@@ -72,10 +73,10 @@ def layers_share_masks() -> Iterator[None]:
         _derived.reset(token)
 
 
-def once(source: Tensor, key: Hashable, derive: Callable[[], T]) -> T:
-    """What `derive` makes of a mask or of lengths, made once for all layers inside `layers_share_masks`.
+def once(source: object, key: Hashable, derive: Callable[[], T]) -> T:
+    """What `derive` makes of a mask, of lengths or of a filter bank, made once for all layers inside `layers_share`.
 
-    A GPU saves several tiny kernels a layer. Compiled code derives it in each layer, because the compiler does not know
+    A GPU saves tens of tiny kernels a layer. Compiled code derives it in each layer, because the compiler does not know
     the context.
 
     Args:

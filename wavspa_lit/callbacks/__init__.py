@@ -3,8 +3,8 @@
 from wavspa_lit.callbacks.averaging import EMA
 from wavspa_lit.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from wavspa_lit.callbacks.claim import Claim
+from wavspa_lit.callbacks.compilation import Compilation
 from wavspa_lit.callbacks.confusion import ConfusionPicture
-from wavspa_lit.callbacks.eager_check import EagerCheck
 from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
 from wavspa_lit.callbacks.front_page import FrontPage
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
@@ -23,8 +23,8 @@ __all__ = [
     "EMA",
     "AtomicCheckpointIO",
     "Claim",
+    "Compilation",
     "ConfusionPicture",
-    "EagerCheck",
     "ExtrapolationCurve",
     "FrontPage",
     "GradientNorm",

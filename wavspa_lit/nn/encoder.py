@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from wavspa_lit.choices import from_plain
 from wavspa_lit.nn.config import EncoderConfig
 from wavspa_lit.nn.positions import DrawnPositions, build_positions
-from wavspa_lit.padding import check_padding, layers_share_masks
+from wavspa_lit.padding import check_padding, layers_share
 
 
 class Encoder(nn.Module):
@@ -114,7 +114,7 @@ class Encoder(nn.Module):
 
     def states(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
         """The states of `forward` alone; `mask` has an entry for the CLS token, if there is one."""
-        with nullcontext() if torch.compiler.is_compiling() else layers_share_masks():
+        with nullcontext() if torch.compiler.is_compiling() else layers_share():
             return self._states(inputs, mask)
 
     def _states(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
@@ -129,9 +129,16 @@ class Encoder(nn.Module):
                 x = x + embedded
             for block in self.blocks:
                 if self.checkpointing and self.training:
-                    x = checkpoint(block, x, *arguments, use_reentrant=False)
+                    x = checkpoint(_by_itself, block, x, *arguments, use_reentrant=False)
                 else:
                     x = block(x, *arguments)
             if self.supervised_passes > 1:
                 passed.append(x)
         return self.norm(torch.cat(passed) if passed else x)
+
+
+def _by_itself(block: nn.Module, *arguments: Tensor | None) -> Tensor:
+    """A block that shares nothing with others, so that the backward pass can compute it again."""
+    with layers_share():
+        states: Tensor = block(*arguments)
+    return states

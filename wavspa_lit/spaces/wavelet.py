@@ -84,7 +84,7 @@ class WaveletSpace(Space):
             if isinstance(bank, Lifting):
                 parts += [(bank, "analyse"), (bank, "synthesise")]
             elif isinstance(bank, FilterBank) and next(bank.parameters(), None) is not None:
-                parts.append((bank, "filters"))
+                parts.append((bank, "correlated"))
         return parts
 
     def _in_a_row(self, bands: list[Tensor], length: int, mask: Tensor | None) -> Tensor:

@@ -38,6 +38,10 @@ class Filters(NamedTuple):
                 raise ValueError(f"filters have {f.shape[1]} channels, the signal has {channels}")
         return Filters(*(spread(f, channels) for f in wide))
 
+    def correlated(self) -> "Filters":
+        """The same with the analysis filters reversed, as the loops of a transform multiply with them."""
+        return self._replace(dec_lo=self.dec_lo.flip(0), dec_hi=self.dec_hi.flip(0))
+
 
 def spread(filters: Tensor, channels: int) -> Tensor:
     """Filters (taps, groups) for all channels (taps, channels): neighbouring channels, such as a head's, share one."""
@@ -103,6 +107,10 @@ class FilterBank(nn.Module, ABC):
     @abstractmethod
     def filters(self) -> Filters:
         """The four filters, each (taps,) or (taps, channels)."""
+
+    def correlated(self) -> Filters:
+        """See `Filters.correlated`; a method of its own, so that the compiler makes one kernel of it."""
+        return self.filters().correlated()
 
     def _deviation(self) -> Tensor:
         """How far each channel is from perfect reconstruction: (2 * (2 * taps - 1), channels), 0 if it is perfect.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wavspa_lit.padding import once
 from wavspa_lit.wavelets.backends import LOOPS, choose, triton
-from wavspa_lit.wavelets.bank import as_filters
+from wavspa_lit.wavelets.bank import FilterBank, Filters, as_filters
 from wavspa_lit.wavelets.boundary import extend, fold, inside
 from wavspa_lit.wavelets.lifting import Lifting
 
@@ -15,12 +15,17 @@ Bank = Any
 """A filter bank or lifting module, filters, a pywt wavelet or its name; or a sequence of these, level 1 first."""
 
 
+def correlated(bank: Bank) -> Filters:
+    """The filters of a level as the loops take them; those of a module are made once in a pass for all."""
+    return once(bank, "filters", bank.correlated) if isinstance(bank, FilterBank) else as_filters(bank).correlated()
+
+
 def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:
     """Coefficients per band of one level, for an int or an int tensor of signal lengths."""
     if mode == "periodization" or isinstance(bank, Lifting):
         more, half = 0, 1
     else:
-        taps = as_filters(bank).dec_lo.shape[0]
+        taps = len(correlated(bank).dec_lo)
         more, half = (taps - 2, 1) if mode == "official" else (0, taps - 1)
 
     def count() -> Any:
@@ -52,10 +57,10 @@ def analyse(
     """
     if isinstance(bank, Lifting):
         return bank.analyse(x if clean else inside(x, lengths), lengths)
-    filters = as_filters(bank).for_channels(x.shape[2])
+    filters = correlated(bank).for_channels(x.shape[2])
     taps, dtype = len(filters.dec_lo), x.dtype
     wide = torch.promote_types(dtype, torch.float32)
-    weights = [f.flip(0).to(x.device, wide) for f in (filters.dec_lo, filters.dec_hi)]
+    weights = [f.to(x.device, wide) for f in (filters.dec_lo, filters.dec_hi)]
     count = coefficient_lengths(x.shape[1], bank, mode)
     ends = None if lengths is None else coefficient_lengths(lengths, bank, mode)
     samples = 2 * count + taps - 2
@@ -101,7 +106,7 @@ def synthesise(
     if isinstance(bank, Lifting):
         signal = bank.synthesise(inside(low.to(wide), ends), inside(high.to(wide), ends), lengths)
         return inside(signal[:, :total], lengths).to(dtype)
-    filters = as_filters(bank).for_channels(low.shape[2])
+    filters = correlated(bank).for_channels(low.shape[2])
     weights, taps = [f.to(low.device, wide) for f in (filters.rec_lo, filters.rec_hi)], len(filters.rec_lo)
     way = choose(low, taps, low.shape[1], backend)
     if way == "triton":

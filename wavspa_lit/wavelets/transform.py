@@ -11,9 +11,8 @@ from torch.nn.functional import pad
 from wavspa_lit import choices
 from wavspa_lit.padding import check_padding, once
 from wavspa_lit.wavelets.backends import Backend
-from wavspa_lit.wavelets.bank import as_filters
 from wavspa_lit.wavelets.boundary import MODES, inside
-from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, synthesise
+from wavspa_lit.wavelets.level import Bank, analyse, coefficient_lengths, correlated, synthesise
 from wavspa_lit.wavelets.lifting import Lifting
 
 
@@ -156,7 +155,7 @@ def max_level(length: int, bank: Bank) -> int:
     With filters by level it is at most their number.
     """
     step = at_level(bank, 0)
-    taps = 2 if isinstance(step, Lifting) else as_filters(step).dec_lo.shape[0]
+    taps = 2 if isinstance(step, Lifting) else len(correlated(step).dec_lo)
     useful = 0 if length < taps - 1 or taps < 2 else (length // (taps - 1)).bit_length() - 1
     return useful if step is bank else min(useful, len(bank))
 

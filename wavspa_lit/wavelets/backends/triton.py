@@ -181,27 +181,25 @@ def filter_gradient(
     rule: str,
     lengths: Tensor | None,
     counts: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """`sum over batch and m of x[2 m + k - offset] low[m]`, and the same for high: two (taps, channels), float32."""
+) -> Tensor:
+    """`sum over batch and m of x[2 m + k - offset] low[m]`, and the same for high: (2, taps, channels), float32."""
     x, low, high = _rows(x), _rows(low), _rows(high)
     batch, count, channels = low.shape
     parts = []
     for first in range(0, taps, CHUNK):
         some = min(CHUNK, taps - first)
         tiles, _ = _tiles("gradient", batch, count, channels, some)
-        low_part, high_part = (x.new_empty(batch * tiles, some, channels, dtype=torch.float32) for _ in range(2))
+        both = x.new_empty(2, batch * tiles, some, channels, dtype=torch.float32)
         _launch(
             "gradient",
             wrap_triton(gradient_kernel),
-            (x, low, high, low_part, high_part, lengths, counts, x.shape[1], count, offset - first, channels),
+            (x, low, high, *both, lengths, counts, x.shape[1], count, offset - first, channels),
             (x.stride(0), x.stride(1), low.stride(0), low.stride(1), high.stride(0), high.stride(1)),
             (batch, count, channels, some),
             (rule, some, taps),
         )
-        parts.append((low_part.sum(0), high_part.sum(0)))
-    if len(parts) == 1:
-        return parts[0]
-    return torch.cat([low for low, _ in parts]), torch.cat([high for _, high in parts])
+        parts.append(both.sum(1))
+    return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -273,8 +271,7 @@ def _(low, high, low_filter, high_filter, offset, length, rule, lengths, counts)
 
 @filter_gradient.register_fake
 def _(x, low, high, taps, offset, rule, lengths, counts):  # type: ignore[no-untyped-def]
-    shape = (taps, x.shape[2])
-    return x.new_empty(shape, dtype=torch.float32), x.new_empty(shape, dtype=torch.float32)
+    return x.new_empty(2, taps, x.shape[2], dtype=torch.float32)
 
 
 def _keep_down(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -308,7 +305,8 @@ def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     ctx.save_for_backward(x, low, high, lengths, counts)
 
 
-def _gradient_backward(ctx: Any, low_filter: Tensor, high_filter: Tensor) -> tuple[Tensor | None, ...]:
+def _gradient_backward(ctx: Any, filters: Tensor) -> tuple[Tensor | None, ...]:
+    low_filter, high_filter = filters
     x, low, high, lengths, counts = ctx.saved_tensors
     needs, rows = ctx.needs_input_grad, (ctx.rule, lengths, counts)
     signal = up(low, high, low_filter, high_filter, ctx.offset, x.shape[1], *rows) if needs[0] else None

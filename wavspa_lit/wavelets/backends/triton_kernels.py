@@ -34,26 +34,33 @@ FAR = tl.constexpr(2**30)  # beyond every position
 
 
 @triton.jit
-def _modulo(q, n):
-    rest = q % n  # it has the sign of q
-    return tl.where(rest < 0, rest + n, rest)
+def _modulo(q, n, low, high):
+    """The rest of q when divided by n, where q lies between low and high."""
+    if (low >= -n) & (high < 2 * n):  # a division takes as long as twenty other operations
+        rest = tl.where(q < 0, q + n, tl.where(q >= n, q - n, q))
+    else:
+        rest = q % n  # it has the sign of q
+        rest = tl.where(rest < 0, rest + n, rest)
+    return rest
 
 
 @triton.jit
-def _source(q, n, rule, TAPS: tl.constexpr):
-    """Index of the sample that stands at position q outside a signal of length n; -1: there is a zero."""
+def _source(q, low, high, n, rule, TAPS: tl.constexpr):
+    """Index of the sample that stands at position q, between low and high, of a signal of length n; -1: a zero."""
     some = tl.maximum(n, 1)
     even = some + some % 2
     mirrored = (rule == REFLECT) | (rule == OFFICIAL)
     # One formula for all rules, because a branch for each would take the compiler several times as long.
     inside = tl.where(rule == CONSTANT, tl.minimum(tl.maximum(q, 0), some - 1), q)
-    # The official rule reflects by taps - 2 on either side, makes even, and is periodic then.
-    shift = tl.where(rule == OFFICIAL, TAPS - 2, FAR // 2)
-    inside = _modulo(inside + shift, tl.where(rule == OFFICIAL, even + 2 * (TAPS - 2), FAR)) - shift
+    if rule == OFFICIAL:  # it reflects by taps - 2 on either side, makes even, and is periodic then
+        period = even + 2 * (TAPS - 2)
+        inside = _modulo(inside + TAPS - 2, period, low + TAPS - 2, high + TAPS - 2) - (TAPS - 2)
+    low = tl.where(rule == OFFICIAL, 2 - TAPS, low)
+    high = tl.where(rule == OFFICIAL, even + TAPS - 3, high)
     period = tl.where(rule == PERIODIC, some, FAR)
     period = tl.where((rule == PERIODIZATION) | (rule == CROPPED), even, period)
     period = tl.where(rule == SYMMETRIC, 2 * some, period)
-    phase = _modulo(inside, tl.where(mirrored, tl.maximum(2 * some - 2, 1), period))
+    phase = _modulo(inside, tl.where(mirrored, tl.maximum(2 * some - 2, 1), period), low, high)
     last = tl.where(mirrored, 2 * some - 2, tl.where(rule == SYMMETRIC, 2 * some - 1, 2 * (FAR - 1)))
     index = tl.minimum(tl.minimum(phase, tl.maximum(last - phase, 0)), some - 1)
     empty = ((rule == ZERO) | (rule == CROPPED)) & (phase >= some)
@@ -61,16 +68,33 @@ def _source(q, n, rule, TAPS: tl.constexpr):
 
 
 @triton.jit
-def _tile(row, first, stride, n, rule, known, COUNT: tl.constexpr, TAPS: tl.constexpr):
-    """COUNT samples of a row from position `first` on, (COUNT, channels)."""
+def _tile(row, first, stride, n, rule, known, more, COUNT: tl.constexpr, TAPS: tl.constexpr):
+    """COUNT samples of a row from position `first` on, (COUNT, channels); zeros unless there is need of more."""
     q = first + tl.arange(0, COUNT)
-    if (first >= 0) & (first + COUNT <= n):
-        tile = tl.load(row[None, :] + (q * stride)[:, None], mask=known[None, :], other=0.0)
+    if (first >= 0) & (first + COUNT <= n) | (more == 0):
+        tile = tl.load(row[None, :] + (q * stride)[:, None], mask=known[None, :] & (more != 0), other=0.0)
     else:
-        index = _source(q, n, rule, TAPS)
+        index = _source(q, first, first + COUNT - 1, n, rule, TAPS)
         there = known[None, :] & (index >= 0)[:, None]
         tile = tl.load(row[None, :] + (index * stride)[:, None], mask=there, other=0.0)
     return tile
+
+
+@triton.jit
+def _around(t, low, high, n, circular):
+    """Index of coefficient t, between low and high, of a band of n that goes around if it is circular."""
+    index = t
+    if circular:
+        index = _modulo(t, tl.maximum(n, 1), low, high)
+    return index
+
+
+@triton.jit
+def _band(row, first, stride, n, circular, known, COUNT: tl.constexpr):
+    """COUNT coefficients of a band of n from `first` on, (COUNT, channels); zeros, or circular, beyond its ends."""
+    t = _around(first + tl.arange(0, COUNT), first, first + COUNT - 1, n, circular)
+    there = known[None, :] & ((t >= 0) & (t < n))[:, None]
+    return tl.load(row[None, :] + (t * stride)[:, None], mask=there, other=0.0)
 
 
 @triton.jit
@@ -106,16 +130,27 @@ def _joined(rows, COUNT: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _samples(row, first, stride, n, rule, known, COUNT: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr):
+def _samples(row, first, stride, n, rule, known, more, COUNT: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr):
     """COUNT samples of a row from position `first` on, as a tuple of vectors over the channels."""
     samples = ()
     for bit in tl.static_range(10):  # tiles have powers of two
         if COUNT & (512 >> bit):
-            tile = _tile(
-                row, first + (COUNT - COUNT % (1024 >> bit)), stride, n, rule, known, COUNT & (512 >> bit), TAPS
-            )
+            at = first + (COUNT - COUNT % (1024 >> bit))
+            tile = _tile(row, at, stride, n, rule, known, more, COUNT & (512 >> bit), TAPS)
             samples = samples + _split(tile, COUNT & (512 >> bit), BLOCK)
     return samples
+
+
+@triton.jit
+def _coefficients(row, first, stride, n, circular, known, COUNT: tl.constexpr, BLOCK: tl.constexpr):
+    """COUNT coefficients of a band from `first` on, as a tuple of vectors over the channels."""
+    coefficients = ()
+    for bit in tl.static_range(10):
+        if COUNT & (512 >> bit):
+            at = first + (COUNT - COUNT % (1024 >> bit))
+            tile = _band(row, at, stride, n, circular, known, COUNT & (512 >> bit))
+            coefficients = coefficients + _split(tile, COUNT & (512 >> bit), BLOCK)
+    return coefficients
 
 
 @triton.jit
@@ -158,13 +193,14 @@ def down(
     low_taps = _taps(low_column, tap_stride, known, TAPS, BLOCK)
     high_taps = _taps(high_column, tap_stride, known, TAPS, BLOCK)
     start = tile * rows
-    front = TAPS - 2 - offset
-    window = _samples(row, 2 * start - offset, x_length, n, rule, known, TAPS - 2, TAPS, BLOCK)
-    loaded = _tile(row, 2 * start + front, x_length, n, rule, known, 2 * UNROLL, TAPS)
+    end, front = tl.minimum(start + rows, valid), TAPS - 2 - offset
+    window = _samples(row, 2 * start - offset, x_length, n, rule, known, start < end, TAPS - 2, TAPS, BLOCK)
+    loaded = _tile(row, 2 * start + front, x_length, n, rule, known, start < end, 2 * UNROLL, TAPS)
     for m in range(start, tl.minimum(start + rows, count), UNROLL):
         span = window + _split(loaded, 2 * UNROLL, BLOCK)
-        # Under way during the sums. Those of the last round are loaded in vain.
-        loaded = _tile(row, 2 * (m + UNROLL) + front, x_length, n, rule, known, 2 * UNROLL, TAPS)
+        # Under way during the sums.
+        next = m + UNROLL
+        loaded = _tile(row, 2 * next + front, x_length, n, rule, known, next < end, 2 * UNROLL, TAPS)
         for group in tl.static_range(UNROLL // GROUP):
             lows, highs = (), ()
             for u in tl.static_range(group * GROUP, (group + 1) * GROUP):
@@ -184,19 +220,20 @@ def down(
 
 @triton.jit
 def _extended(
-    low_row, high_row, low_filter, high_filter, position, stride_low, stride_high, tap_stride, valid, known,
+    low_row, high_row, low_filter, high_filter, position, stride_low, stride_high, tap_stride, valid, circular, known,
     TAPS: tl.constexpr,
 ):  # fmt: skip
     """The sum of `up` at one position of the extended signal, counted from its front."""
     t, phase = position // 2, position % 2
     total = tl.zeros(known.shape, tl.float32)
     for j in range(TAPS // 2):
-        there = known & (t - j >= 0) & (t - j < valid)
+        i = _around(t - j, t - j, t - j, valid, circular)
+        there = known & (i >= 0) & (i < valid)
         k = (2 * j + phase) * tap_stride
         low_tap = tl.load(low_filter + k, mask=known, other=0.0)
         high_tap = tl.load(high_filter + k, mask=known, other=0.0)
-        low = tl.load(low_row + (t - j) * stride_low, mask=there, other=0.0)
-        high = tl.load(high_row + (t - j) * stride_high, mask=there, other=0.0)
+        low = tl.load(low_row + i * stride_low, mask=there, other=0.0)
+        high = tl.load(high_row + i * stride_high, mask=there, other=0.0)
         total += low_tap.to(tl.float32) * low.to(tl.float32) + high_tap.to(tl.float32) * high.to(tl.float32)
     return total
 
@@ -220,17 +257,22 @@ def up(
     high_taps = _taps(high_column, tap_stride, known, TAPS, BLOCK)
     HALF: tl.constexpr = TAPS // 2
     start = offset // 2 + tile * rows
-    lows = _samples(low_row, start - HALF + 1, low_length, valid, ZERO, known, HALF - 1, TAPS, BLOCK)
-    highs = _samples(high_row, start - HALF + 1, high_length, valid, ZERO, known, HALF - 1, TAPS, BLOCK)
-    loaded_low = _tile(low_row, start, low_length, valid, ZERO, known, UNROLL, TAPS)
-    loaded_high = _tile(high_row, start, high_length, valid, ZERO, known, UNROLL, TAPS)
+    # A signal of even length goes around together with its bands, and what lies beyond its ends is added as it does.
+    circular = (rule == PERIODIZATION) | (rule == CROPPED)
+    lows = _coefficients(low_row, start - HALF + 1, low_length, valid, circular, known, HALF - 1, BLOCK)
+    highs = _coefficients(high_row, start - HALF + 1, high_length, valid, circular, known, HALF - 1, BLOCK)
+    loaded_low = _band(low_row, start, low_length, valid, circular, known, UNROLL)
+    loaded_high = _band(high_row, start, high_length, valid, circular, known, UNROLL)
     behind = tl.maximum(2 * valid + TAPS - 2 - offset - n, 0)  # samples beyond the end
     near = tl.maximum(offset, behind) + 1  # how far from an end they are added
-    outer = tl.where(rule == ZERO, 0, offset + behind)  # those that a rule adds
+    # Those that a rule adds: with periodization only the sample that repeats the last one to make the length even.
+    first_outer = tl.where(circular, offset, 0)
+    last_outer = tl.where(circular, offset + tl.where(rule == PERIODIZATION, n % 2, 0), offset + behind)
+    last_outer = tl.where(rule == ZERO, 0, last_outer)
     for t in range(start, tl.minimum(start + rows, (offset + total + 1) // 2), UNROLL):
         low_span, high_span = lows + _split(loaded_low, UNROLL, BLOCK), highs + _split(loaded_high, UNROLL, BLOCK)
-        loaded_low = _tile(low_row, t + UNROLL, low_length, valid, ZERO, known, UNROLL, TAPS)
-        loaded_high = _tile(high_row, t + UNROLL, high_length, valid, ZERO, known, UNROLL, TAPS)
+        loaded_low = _band(low_row, t + UNROLL, low_length, valid, circular, known, UNROLL)
+        loaded_high = _band(high_row, t + UNROLL, high_length, valid, circular, known, UNROLL)
         first = 2 * t - offset
         sums = ()
         for u in tl.static_range(2 * UNROLL):
@@ -243,13 +285,13 @@ def up(
         i = first + tl.arange(0, 2 * UNROLL)[:, None]
         values = _joined(sums, 2 * UNROLL, BLOCK)
         if (first < near) | (first + 2 * UNROLL > n - near):
-            for e in range(0, outer):
+            for e in range(first_outer, last_outer):
                 q = tl.where(e < offset, e - offset, n + e - offset)
-                index = _source(q, n, rule, TAPS)
+                index = _source(q, q, q, n, rule, TAPS)
                 if (index >= first) & (index < first + 2 * UNROLL):
                     outside = _extended(
                         low_row, high_row, low_column, high_column, q + offset, low_length, high_length,
-                        tap_stride, valid, known, TAPS,
+                        tap_stride, valid, circular, known, TAPS,
                     )  # fmt: skip
                     values += tl.where(i == index, outside[None, :], 0.0)
         there, place = known[None, :] & (i >= 0) & (i < total), i * channels
@@ -276,16 +318,17 @@ def gradient(
     low_sums = (tl.zeros((BLOCK,), tl.float32),) * TAPS
     high_sums = (tl.zeros((BLOCK,), tl.float32),) * TAPS
     end, front = tl.minimum(start + rows, valid), TAPS - 2 - offset
-    window = _samples(row, 2 * start - offset, x_length, n, rule, known, TAPS - 2, FILTER, BLOCK)
-    loaded = _tile(row, 2 * start + front, x_length, n, rule, known, 2 * UNROLL, FILTER)
-    loaded_low = _tile(low_row, start, low_length, end, ZERO, known, UNROLL, FILTER)
-    loaded_high = _tile(high_row, start, high_length, end, ZERO, known, UNROLL, FILTER)
+    window = _samples(row, 2 * start - offset, x_length, n, rule, known, start < end, TAPS - 2, FILTER, BLOCK)
+    loaded = _tile(row, 2 * start + front, x_length, n, rule, known, start < end, 2 * UNROLL, FILTER)
+    loaded_low = _band(low_row, start, low_length, end, False, known, UNROLL)
+    loaded_high = _band(high_row, start, high_length, end, False, known, UNROLL)
     for m in range(start, end, UNROLL):
         span = window + _split(loaded, 2 * UNROLL, BLOCK)
         lows, highs = _split(loaded_low, UNROLL, BLOCK), _split(loaded_high, UNROLL, BLOCK)
-        loaded = _tile(row, 2 * (m + UNROLL) + front, x_length, n, rule, known, 2 * UNROLL, FILTER)
-        loaded_low = _tile(low_row, m + UNROLL, low_length, end, ZERO, known, UNROLL, FILTER)
-        loaded_high = _tile(high_row, m + UNROLL, high_length, end, ZERO, known, UNROLL, FILTER)
+        next = m + UNROLL
+        loaded = _tile(row, 2 * next + front, x_length, n, rule, known, next < end, 2 * UNROLL, FILTER)
+        loaded_low = _band(low_row, next, low_length, end, False, known, UNROLL)
+        loaded_high = _band(high_row, next, high_length, end, False, known, UNROLL)
         for u in tl.static_range(UNROLL):
             more_low, more_high = (), ()
             for k in tl.static_range(TAPS):

@@ -2,7 +2,7 @@ import torch
 from lightning import LightningModule, Trainer
 from torch._dynamo.testing import CompileCounter
 
-from wavspa_lit.callbacks import EagerCheck
+from wavspa_lit.callbacks import Compilation
 
 
 class Layer(torch.nn.Linear):
@@ -39,5 +39,7 @@ class Tiny(LightningModule):
 def test_the_check_compiles_nothing_and_the_training_does(tmp_path):
     module = Tiny()
     options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    Trainer(max_epochs=1, accelerator="cpu", default_root_dir=tmp_path, callbacks=[EagerCheck()], **options).fit(module)
+    Trainer(
+        max_epochs=1, accelerator="cpu", default_root_dir=tmp_path, callbacks=[Compilation("compile")], **options
+    ).fit(module)
     assert module.counts[0] == 0 and module.counts[-1] >= 1

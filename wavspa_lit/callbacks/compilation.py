@@ -1,0 +1,71 @@
+"""Compiles the encoder when a training starts, and keeps the check before it out of that."""
+
+from threading import Thread
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from wavspa_lit.nn import Encoder
+from wavspa_lit.speed import GraphedStates, Speed, compile_blocks
+from wavspa_lit.wavelets import FilterBank
+from wavspa_lit.wavelets.backends.ahead import compile_kernels
+
+
+class Compilation(Callback):
+    """Compiles the blocks of a task's encoder, or has it launched as CUDA graphs.
+
+    The two validation batches before a training run as Python does, so that the first step comes sooner. The blocks
+    would otherwise be compiled for evaluation first, which takes as long as compiling them for training. The first
+    validation compiles them. Meanwhile threads compile the kernels of the transforms.
+
+    Args:
+        speed: `compile` or `graphs`, see `choose_speed`.
+    """
+
+    def __init__(self, speed: Speed) -> None:
+        self.speed = speed
+        self._kernels: list[Thread] = []
+        self._done: LightningModule | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Compiles; a task is compiled once, also if it is trained and then tested."""
+        encoder = getattr(pl_module, "encoder", None)
+        if not isinstance(encoder, Encoder) or self._done is pl_module:
+            return
+        self._done = pl_module
+        if stage == "fit":
+            with trainer.precision_plugin.forward_context():
+                self._kernels = start_kernels(encoder, trainer.strategy.root_device)
+        compile_blocks(encoder.blocks, parts=self.speed == "graphs")
+        if self.speed == "graphs":
+            compile_blocks([encoder.norm])  # 2 % of a step's kernels
+            GraphedStates(encoder)
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leaves compiled code unused."""
+        self._wait()
+        torch.compiler.set_stance("force_eager")
+
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compiles and uses compiled code from here on."""
+        torch.compiler.set_stance("default")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Waits for the kernels where there was no check."""
+        self._wait()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leaves nothing behind for what else this process does."""
+        torch.compiler.set_stance("default")
+
+    def _wait(self) -> None:
+        while self._kernels:
+            self._kernels.pop().join()
+
+
+def start_kernels(encoder: Encoder, device: torch.device) -> list[Thread]:
+    """Starts to compile what the transforms of an encoder launch on a GPU; under autocast these are kernels for it."""
+    dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+    banks = {len(bank.filters().dec_lo): bank for bank in encoder.blocks.modules() if isinstance(bank, FilterBank)}
+    channels = encoder.norm.normalized_shape[0]
+    return [thread for bank in banks.values() for thread in compile_kernels(bank, channels, dtype, device)]

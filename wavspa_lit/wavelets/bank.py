@@ -40,7 +40,7 @@ class Filters(NamedTuple):
 
     def correlated(self) -> "Filters":
         """The same with the analysis filters reversed, as the loops of a transform multiply with them."""
-        return self._replace(dec_lo=self.dec_lo.flip(0), dec_hi=self.dec_hi.flip(0))
+        return Filters(self.dec_lo.flip(0), self.dec_hi.flip(0), self.rec_lo, self.rec_hi)
 
 
 def spread(filters: Tensor, channels: int) -> Tensor:

@@ -215,9 +215,7 @@ def _shape(channels: int, taps: int) -> tuple[int, int]:
 
 def _unroll(kernel: str, taps: int) -> int:
     """Coefficients that a program computes between two rounds of loads. More of them hide more of the latency."""
-    if taps > CHUNK or (kernel == "gradient" and taps > TWO_CHANNELS):
-        return 4
-    return 16 if kernel == "down" and taps <= TWO_CHANNELS else 8
+    return 4 if taps > CHUNK or (kernel == "gradient" and taps > TWO_CHANNELS) else 8
 
 
 def _tiles(kernel: str, batch: int, count: int, channels: int, taps: int) -> tuple[int, int]:

@@ -136,28 +136,30 @@ def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **option
     set_option(torch._dynamo.config, "optimize_ddp", False)
     # Lightning wraps models in DDP on a stream of their own. Autograd waits for it, and would warn that it does.
     getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", lambda _: None)(False)
+    compiled: dict[Any, Callable[..., Any]] = {}
     for block in blocks:
         listed = getattr(block, "parts", None) if parts else None
         for module, name in listed() if listed else [(block, "forward")]:
-            setattr(module, name, CompiledMethod(module, name, **options))
+            function = getattr(module, name).__func__
+            if function not in compiled:
+                compiled[function] = torch.compile(function, **{"dynamic": False, **options})
+            setattr(module, name, CompiledMethod(getattr(module, name), compiled[function]))
 
 
 class CompiledMethod:
-    """A method of a module, compiled, which tells the compiler which sizes vary.
+    """A method of a module, compiled for all modules of its class, which tells the compiler which sizes vary.
 
     These are lengths, and in evaluations the number of examples. Other sizes are constants of the code, because it
     takes longer to make the more variables it has. A copy of the module has the method as it was, because compiled code
     would go on with the parameters of the original.
 
     Args:
-        module: Whose method it is.
-        name: The method. It takes tensors (batch, length, channels), (batch, length) or (batch,), or None.
-        **options: For `torch.compile`.
+        plain: The method. It takes tensors (batch, length, channels), (batch, length) or (batch,), or None.
+        compiled: The same as a function of the module and these, compiled so that only what is marked varies.
     """
 
-    def __init__(self, module: nn.Module, name: str, **options: Any) -> None:
-        self.plain = getattr(module, name)
-        self.compiled = torch.compile(self.plain, **{"dynamic": False, **options})  # False: only what is marked varies
+    def __init__(self, plain: MethodType, compiled: Callable[..., Any]) -> None:
+        self.plain, self.compiled = plain, compiled
 
     def __call__(self, *arguments: Tensor | None) -> Any:
         """See the method."""
@@ -165,7 +167,7 @@ class CompiledMethod:
         for tensor in arguments:
             if tensor is not None:
                 torch._dynamo.maybe_mark_dynamic(tensor, [axis for axis in axes if axis < tensor.dim()])
-        return self.compiled(*arguments)
+        return self.compiled(self.plain.__self__, *arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What `copy.deepcopy` and pickle make of it."""

@@ -6,7 +6,7 @@ import torch
 from wavspa_lit.nn import Encoder, EncoderConfig, WaveletAttention
 from wavspa_lit.padding import check_padding, layers_share, once
 from wavspa_lit.spaces import SPACES
-from wavspa_lit.wavelets import band_masks, wavedec, wavelet_packet, waverec
+from wavspa_lit.wavelets import AdaptiveBank, band_masks, wavedec, wavelet_packet, waverec
 
 LEFT = torch.tensor([[True] * 8, [False] * 3 + [True] * 5])
 HOLE = torch.tensor([[True] * 8, [True] * 3 + [False] + [True] * 4])
@@ -84,6 +84,18 @@ def test_what_is_derived_of_a_mask_lasts_for_one_forward_pass():
         once(mask, "other", derive)
     once(mask, "lengths", derive)
     assert len(derived) == 3
+
+
+def test_filters_are_made_once_in_a_pass(monkeypatch):
+    """However often shared layers go through them, and each pass anew, because they train."""
+    made = []
+    whole = AdaptiveBank.filters
+    monkeypatch.setattr(AdaptiveBank, "filters", lambda bank: made.append(bank) or whole(bank))
+    settings = {"layers": 2, "share_layers": True, "loops": 3, "wavelet": {"level": 2}}
+    model = Encoder(EncoderConfig(dim=8, **settings), vocab_size=11)
+    for _ in range(2):
+        model(tokens)[0].sum().backward()
+    assert len(made) == 2 * len(model.blocks)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -165,3 +165,21 @@ def test_operators_keep_pytorchs_contract():
     torch.library.opcheck(down, (x, *filters, 1, 5, *rows))
     torch.library.opcheck(up, (low, high, *filters, 1, 9, *rows))
     torch.library.opcheck(filter_gradient, (x, low, high, 4, 1, *rows))
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="needs a GPU")
+def test_kernels_that_are_compiled_ahead_serve_a_training():
+    """Of rows of any length, with padding, in the dtype of autocast."""
+    from wavspa_lit.wavelets.backends.ahead import compile_kernels
+
+    def compiled():
+        kernels = (triton.down_kernel, triton.up_kernel, triton.gradient_kernel)
+        return [len(cache[0]) for kernel in kernels for cache in kernel.device_caches.values()]
+
+    bank = AdaptiveBank.from_wavelet("db6", 48).to(DEVICE)
+    for thread in compile_kernels(bank, 48, torch.bfloat16, torch.device("cuda", 0)):
+        thread.join()
+    before = compiled()
+    mask = torch.arange(77, device=DEVICE) < torch.tensor([[77], [40], [3]], device=DEVICE)
+    run(torch.randn(3, 77, 48, device=DEVICE, dtype=torch.bfloat16), bank, "periodization", mask, "triton")
+    assert compiled() == before and all(before)

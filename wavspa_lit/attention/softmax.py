@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from wavspa_lit.attention.base import WeightedAttention, seeing
+from wavspa_lit.padding import once
 from wavspa_lit.private_torch import exporting
 
 SHORT = 32
@@ -19,16 +20,21 @@ class SoftmaxAttention(WeightedAttention):
 
     alibi = True
 
+    def forward(self, x: Tensor, mask: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """See `Attention.forward`."""
+        seen = None if mask is None else once(mask, "seen", lambda: seeing(mask))
+        return super().forward(x, seen, position)
+
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """See `Attention.attend`."""
+        """See `Attention.attend`; a row in which no entry is valid has a mask of all entries."""
         half = q.is_cuda and q.dtype in (torch.bfloat16, torch.float16)
         if mask is not None and half and self.head_dim <= NARROW and self.positions != "alibi" and not exporting():
-            return unmasked(q, k, v, seeing(mask), self.dropout if self.training else 0.0)
+            return unmasked(q, k, v, mask, self.dropout if self.training else 0.0)
         plain = mask is None and self.positions != "alibi" and not (self.training and self.dropout)
         compiled = torch.compiler.is_compiling() and not exporting()
         if plain and half and compiled and self.head_dim <= SHORT // 2 and k.shape[-2] <= SHORT:
             return products(q, k, v)
-        bias = None if mask is None else seeing(mask)[:, None, None, :]
+        bias = None if mask is None else mask[:, None, None, :]
         if self.positions == "alibi":
             distances = alibi(self.heads, k.shape[-2], self.stride, k)
             bias = distances if bias is None else distances.masked_fill(~bias, -torch.inf)

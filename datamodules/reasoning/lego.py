@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy
 import torch
+from torch import Tensor
 
 from datamodules.base import Split
 from datamodules.errors import at_least_one
@@ -141,14 +142,22 @@ def to_batch(tokens: numpy.ndarray, values: numpy.ndarray, positions: numpy.ndar
     `values` and `positions` are (batch, clauses), as `sample` returns them. If all sentences are equally long, the
     batch has no `mask`.
     """
-    batch = torch.from_numpy(tokens.astype(numpy.int64))
-    labels, groups = torch.full_like(batch, IGNORED), torch.full_like(batch, -1)
-    labels[:, 1:-1:CLAUSE] = torch.from_numpy(values.astype(numpy.int64))
-    groups[:, 1:-1:CLAUSE] = torch.from_numpy(positions.astype(numpy.int64))
-    labels[groups < 0] = IGNORED
-    loss_mask, mask = (groups >= 0) & (groups < n_train_vars), batch != 0
-    found = {"tokens": batch, "labels": labels, "groups": groups, "loss_mask": loss_mask}
-    return found if mask.all() else {**found, "mask": mask}
+    asked = positions >= 0
+    mask = tokens != 0
+    found = {
+        "tokens": torch.from_numpy(tokens.astype(numpy.int64)),
+        "labels": _at_clauses(numpy.where(asked, values, IGNORED).astype(numpy.int64), IGNORED),
+        "groups": _at_clauses(positions.astype(numpy.int64), -1),
+        "loss_mask": _at_clauses(asked & (positions < n_train_vars), False),
+    }
+    return found if mask.all() else {**found, "mask": torch.from_numpy(mask)}
+
+
+def _at_clauses(values: numpy.ndarray, elsewhere: int) -> Tensor:
+    """(batch, length) with the values (batch, clauses) at the tokens whose values are asked for."""
+    whole = numpy.full((len(values), CLAUSE * values.shape[1] + 2), elsewhere, values.dtype)
+    whole[:, 1:-1:CLAUSE] = values
+    return torch.from_numpy(whole)
 
 
 class LegoDataset(BatchDataset):
@@ -160,16 +169,18 @@ class LegoDataset(BatchDataset):
     """
 
     def __init__(self, sentences: Sentences, n_train_vars: int) -> None:
-        self.sentences = [part.astype(numpy.int8) for part in sentences]
+        # In one table, because to collect the rows of a batch takes a look at the memory for each of them.
+        self.table = numpy.concatenate(sentences, axis=1, dtype=numpy.int8)
+        self.ends = numpy.cumsum([part.shape[1] for part in sentences])[:-1]
         self.n_train_vars = n_train_vars
 
     def __len__(self) -> int:
         """See `BatchDataset.__len__`."""
-        return len(self.sentences[0])
+        return len(self.table)
 
     def batch(self, indices: numpy.ndarray) -> Batch:
         """See `BatchDataset.batch`."""
-        tokens, values, positions = (part[indices] for part in self.sentences)
+        tokens, values, positions = numpy.split(self.table[indices], self.ends, axis=1)
         return to_batch(tokens, values, positions, self.n_train_vars)
 
 

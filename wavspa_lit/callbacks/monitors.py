@@ -51,7 +51,7 @@ class Throughput(Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self._sequences, self._tokens, self._started = 0, torch.zeros(()), 0.0
+        self._sequences, self._tokens, self._started = 0, 0, 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Looks up the device's peak; counts operations while the parameters are whole, which FSDP cuts up."""
@@ -82,8 +82,7 @@ class Throughput(Callback):
         mask, inputs = batch.get("mask"), batch["tokens"] if "tokens" in batch else batch["features"][..., 0]
         self._sequences += len(inputs)
         # The sum stays on its device, because reading it would wait for the GPU.
-        count = torch.tensor(inputs.numel()) if mask is None else mask.sum()
-        self._tokens = self._tokens.to(count.device) + count
+        self._tokens = self._tokens + (inputs.numel() if mask is None else mask.sum())
         accumulating = trainer.global_step == self._step
         self._step = trainer.global_step
         if accumulating or not logs(trainer, self._step):

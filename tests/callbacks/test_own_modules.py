@@ -58,3 +58,10 @@ def test_sequences_without_labels_are_predicted_into_a_table(tmp_path):
     with (tmp_path / "run" / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["sequence"] for row in rows] == list("012345") and "label" not in rows[0]
+
+
+def test_a_profiler_that_is_asked_for_measures(tmp_path):
+    data = DataLoader(TensorDataset(torch.randn(8, 16, 1), torch.arange(8) % 2), batch_size=4)
+    trainer = build_trainer(tmp_path, profiler="simple", max_steps=1, accelerator="cpu", enable_progress_bar=False)
+    trainer.fit(Own(), data)
+    assert "run_training_batch" in trainer.profiler.recorded_durations

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from lightning import LightningModule, Trainer
 from torch._dynamo.testing import CompileCounter
@@ -43,3 +44,8 @@ def test_the_check_compiles_nothing_and_the_training_does(tmp_path):
         max_epochs=1, accelerator="cpu", default_root_dir=tmp_path, callbacks=[Compilation("compile")], **options
     ).fit(module)
     assert module.counts[0] == 0 and module.counts[-1] >= 1
+
+
+def test_what_would_compile_nothing_is_refused():
+    with pytest.raises(ValueError, match="'auto'"):
+        Compilation("auto")

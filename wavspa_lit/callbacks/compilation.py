@@ -5,6 +5,7 @@ from threading import Thread
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from wavspa_lit.choices import check
 from wavspa_lit.nn import Encoder
 from wavspa_lit.speed import GraphedStates, Speed, compile_blocks
 from wavspa_lit.wavelets import FilterBank
@@ -19,10 +20,14 @@ class Compilation(Callback):
     validation compiles them. Meanwhile threads compile the kernels of the transforms.
 
     Args:
-        speed: `compile` or `graphs`, see `choose_speed`.
+        speed: `compile`, or `graphs` where batches have a dozen lengths at most, because a graph is recorded for each.
+
+    Raises:
+        ValueError: If it is another speed.
     """
 
     def __init__(self, speed: Speed) -> None:
+        check("speed", speed, ("compile", "graphs"))
         self.speed = speed
         self._kernels: list[Thread] = []
         self._done: LightningModule | None = None

@@ -98,6 +98,15 @@ def test_filters_are_made_once_in_a_pass(monkeypatch):
     assert len(made) == 2 * len(model.blocks)
 
 
+def test_filters_that_were_made_without_gradients_do_not_stand_for_those_that_train():
+    bank = AdaptiveBank.from_wavelet("db2", 4)
+    with layers_share():
+        with torch.no_grad():
+            wavedec(x, bank, 1)
+        wavedec(x, bank, 1)[0].sum().backward()
+    assert bank.dec_lo.grad.abs().sum() > 0
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_is_not_waited_for():
     mask = RIGHT.cuda()

@@ -17,7 +17,9 @@ Bank = Any
 
 def correlated(bank: Bank) -> Filters:
     """The filters of a level as the loops take them; those of a module are made once in a pass for all."""
-    return once(bank, "filters", bank.correlated) if isinstance(bank, FilterBank) else as_filters(bank).correlated()
+    if not isinstance(bank, FilterBank):
+        return as_filters(bank).correlated()
+    return once(bank, ("filters", torch.is_grad_enabled()), bank.correlated)  # those without gradients train nothing
 
 
 def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:

@@ -50,10 +50,7 @@ def choose_speed(
     if against_graphs:
         return "compile", f"CUDA graphs are ruled out: it {against_graphs}"
     if not few_lengths:
-        return (
-            "compile",
-            "batches may have any length; with --data.padding bucket, where there is one, graphs are faster",
-        )
+        return "compile", "batches may have any length; with --data.padding bucket, if there is one, graphs are faster"
     return "graphs", "batches have few lengths"
 
 
@@ -146,6 +143,14 @@ def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **option
             setattr(module, name, CompiledMethod(getattr(module, name), compiled[function]))
 
 
+def as_it_was(encoder: nn.Module) -> None:
+    """Takes back what `compile_blocks` and `GraphedStates` have put into a module; compiled code is kept for later."""
+    for module in encoder.modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, CompiledMethod | GraphedStates):
+                delattr(module, name)
+
+
 class CompiledMethod:
     """A method of a module, compiled for all modules of its class, which tells the compiler which sizes vary.
 
@@ -155,7 +160,7 @@ class CompiledMethod:
 
     Args:
         plain: The method. It takes tensors (batch, length, channels), (batch, length) or (batch,), or None.
-        compiled: The same as a function of the module and these, compiled so that only what is marked varies.
+        compiled: The same as a function of the module and these, for which nothing varies but what is marked.
     """
 
     def __init__(self, plain: MethodType, compiled: Callable[..., Any]) -> None:

@@ -11,10 +11,11 @@ import yaml
 from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
 import wavspa_lit.__main__ as entry
+from wavspa_lit.callbacks import Compilation
 from wavspa_lit.cli import run
 from wavspa_lit.reporting.events import Events
 from wavspa_lit.reporting.runs import latest_run, new_run
-from wavspa_lit.speed import CompiledMethod
+from wavspa_lit.speed import CompiledMethod, compile_blocks
 
 
 def weights(path):
@@ -126,6 +127,8 @@ def test_compiling_changes_no_names(lego, tmp_path):
     lego("--run", "r", "--trainer.max_steps", "1")
     names = weights(tmp_path / "r" / "checkpoints" / "last.ckpt").keys()
     cli = lego("--run", "c", "--trainer.max_steps", "0", "--trainer.num_sanity_val_steps", "0", "--speed", "compile")
+    assert [each.speed for each in cli.trainer.callbacks if isinstance(each, Compilation)] == ["compile"]
+    compile_blocks(cli.model.encoder.blocks)
     assert all(isinstance(block.forward, CompiledMethod) for block in cli.model.encoder.blocks)
     assert cli.model.state_dict().keys() == names
 
@@ -135,7 +138,7 @@ def test_what_a_training_compiled_can_be_tested_without_a_compiler(lego, tmp_pat
     config = tmp_path / "r" / "config.yaml"
     config.write_text(config.read_text().replace("compile: false", "compile: true"))
     cli = run(["test", "--ckpt_path", "r/checkpoints/last.ckpt", "--speed", "eager"])
-    assert not any(isinstance(block.forward, CompiledMethod) for block in cli.model.encoder.blocks)
+    assert not any(isinstance(each, Compilation) for each in cli.trainer.callbacks)
 
 
 def test_references_to_the_data(lego, tmp_path):

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from wavspa_lit.choices import check
 from wavspa_lit.nn import Encoder
-from wavspa_lit.speed import GraphedStates, Speed, compile_blocks
+from wavspa_lit.speed import GraphedStates, Speed, as_it_was, compile_blocks
 from wavspa_lit.wavelets import FilterBank
 from wavspa_lit.wavelets.backends.ahead import compile_kernels
 
@@ -30,14 +30,13 @@ class Compilation(Callback):
         check("speed", speed, ("compile", "graphs"))
         self.speed = speed
         self._kernels: list[Thread] = []
-        self._done: LightningModule | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Compiles; a task is compiled once, also if it is trained and then tested."""
+        """Compiles."""
+        self.teardown(trainer, pl_module, stage)  # there was none after an exception
         encoder = getattr(pl_module, "encoder", None)
-        if not isinstance(encoder, Encoder) or self._done is pl_module:
+        if not isinstance(encoder, Encoder):
             return
-        self._done = pl_module
         if stage == "fit":
             with trainer.precision_plugin.forward_context():
                 self._kernels = start_kernels(encoder, trainer.strategy.root_device)
@@ -45,6 +44,11 @@ class Compilation(Callback):
         if self.speed == "graphs":
             compile_blocks([encoder.norm])  # 2 % of a step's kernels
             GraphedStates(encoder)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leaves the encoder as it was: the parameters lie elsewhere in another training, and graphs would not know."""
+        if isinstance(encoder := getattr(pl_module, "encoder", None), Encoder):
+            as_it_was(encoder)
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leaves compiled code unused."""

@@ -1,6 +1,5 @@
 """What a forward pass costs."""
 
-import copy
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from wavspa_lit.nn.encoder import Encoder
+from wavspa_lit.nn.inside import evaluating
 
 
 def flop_counter() -> FlopCounterMode:
@@ -39,24 +39,16 @@ def forward_flops(encoder: Encoder, length: int) -> int:
     if isinstance(embedding, nn.Linear) and not encoder.scalars:
         shape.append(embedding.in_features)
     device = next(encoder.parameters()).device
-    kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
-    training, test_loops, blocks = encoder.training, encoder.test_loops, encoder.blocks
-    encoder.eval().test_loops = encoder.loops
-    counts = []
-    try:
-        # One block costs as much as another. It is a copy, because PyTorch would compile one that was here by itself.
-        for some in ([], [copy.deepcopy(blocks[0])]):
-            encoder.blocks = nn.ModuleList(some)
-            # Compilation is off, because a compiled module whose first call is under a counter is never compiled
-            # afterwards (PyTorch issue 190286).
-            eager = torch.compiler.set_stance("force_eager")
-            with eager, FakeTensorMode(allow_non_fake_inputs=True), flop_counter() as counter, torch.no_grad():
-                encoder.forward(torch.ones(shape, dtype=kind, device=device))
-            counts.append(counter.get_total_flops())
-    finally:
-        encoder.train(training).test_loops, encoder.blocks = test_loops, blocks
-    none, one = counts
-    return none + len(blocks) * (one - none)
+    test_loops, encoder.test_loops = encoder.test_loops, encoder.loops
+    # Compilation is off, because a compiled module whose first call is under a counter is never compiled afterwards
+    # (PyTorch issue 190286).
+    eager = torch.compiler.set_stance("force_eager")
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    with evaluating(encoder), eager, fake, flop_counter() as counter, torch.no_grad():
+        kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
+        encoder.forward(torch.ones(shape, dtype=kind, device=device))
+    encoder.test_loops = test_loops
+    return counter.get_total_flops()
 
 
 def training_cost(module: nn.Module, x: torch.Tensor) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def look_inside(encoder: Encoder, inputs: Tensor) -> list[Inside]:
     blocks = [block for block in encoder.blocks if isinstance(block, SpaceAttention)]
     views = [Inside(block.space.band_names) for block in blocks]
     with ExitStack() as stack:
-        stack.enter_context(_evaluating(encoder))
+        stack.enter_context(evaluating(encoder))
         for block, view in zip(blocks, views, strict=True):
             # Removed below, so that no trained or compiled pass ever sees a hook.
             stack.callback(block.attentions.register_forward_pre_hook(_keep_bands(view)).remove)
@@ -76,7 +76,8 @@ def look_inside(encoder: Encoder, inputs: Tensor) -> list[Inside]:
 
 
 @contextmanager
-def _evaluating(encoder: nn.Module) -> Iterator[None]:
+def evaluating(encoder: nn.Module) -> Iterator[None]:
+    """Within it a module evaluates; then each module in it trains again or not, as it did."""
     modes = [(module, module.training) for module in encoder.modules()]
     encoder.eval()
     try:

@@ -53,7 +53,7 @@ class NaNGuard(Callback):
         """
         self._look(trainer)
         losses, self._losses = self._losses, []
-        # The sum is finite if all are. To ask that on the GPU would take it and Python seven kernels a step.
+        # The sum is finite only if all are. It is looked at here, because a GPU would launch several kernels to do so.
         total = losses[0][1] if len(losses) == 1 else torch.stack([loss for _, loss in losses]).sum()
         self._step = _Step(trainer.global_step, losses, Deferred(total))
         if not total.is_cuda:

@@ -13,6 +13,16 @@ from wavspa_lit.private_torch import exporting
 
 Positions = Literal["none", "rotary", "alibi"]
 
+HALF = (torch.bfloat16, torch.float16)
+
+LIFT = 512.0
+"""What raises the scores of all keys, see `with_channels`, so that none is far below 0; weights stay as they are.
+
+cuDNN's backward pass makes NaN of the gradients of a query whose scores are all below -88, if the number of keys is 64
+above a multiple of 128 (PyTorch's issue 196678; H100 and H200, from torch 2.11 on, also without a mask). Scores are
+sums in float32, so that weights change by some 1e-4 of themselves, a tenth of what bfloat16 rounds.
+"""
+
 
 def head_width(dim: int, heads: int, head_dim: int | None = None) -> int:
     """Channels of one head: `head_dim`, or else dim / heads; ValueError if that is not a whole number."""
@@ -152,7 +162,25 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropou
         q, k, v = (x.flatten(0, 1) for x in (q, k, v))
         out = scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout)
         return out.view(rows, heads, *out.shape[1:])
+    if k.is_cuda and q.dtype in HALF and q.dim() == 4 and k.shape[-2] % 128 == 64 and not exporting():
+        q, k, scale = with_channels(q, k, k.new_full((1, k.shape[-2]), LIFT))
+        return scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout, scale=scale)
     return scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout)
+
+
+def with_channels(q: Tensor, k: Tensor, value: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Queries, keys and a scale that give the scores of attention, higher by 8 value / √head_dim.
+
+    Eight more channels, as kernels want multiples of eight, hold 1 in the queries and the value in the keys.
+
+    Args:
+        q: Queries (batch, heads, length, head_dim).
+        k: Keys, likewise.
+        value: (batch or 1, keys).
+    """
+    value = value.to(k.dtype)[:, None, :, None].expand(*k.shape[:-1], 8)
+    ones = q.new_ones(()).expand(*q.shape[:-1], 8)
+    return torch.cat((q, ones), -1), torch.cat((k, value), -1), q.shape[-1] ** -0.5
 
 
 def valid_entries(mask: Tensor | None, x: Tensor) -> Tensor:

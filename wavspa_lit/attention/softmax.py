@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from wavspa_lit.attention.base import WeightedAttention, seeing
+from wavspa_lit.attention.base import HALF, LIFT, WeightedAttention, seeing, with_channels
 from wavspa_lit.padding import once
 from wavspa_lit.private_torch import exporting
 
@@ -27,7 +27,7 @@ class SoftmaxAttention(WeightedAttention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """See `Attention.attend`; a row in which no entry is valid has a mask of all entries."""
-        half = q.is_cuda and q.dtype in (torch.bfloat16, torch.float16)
+        half = q.is_cuda and q.dtype in HALF
         if mask is not None and half and self.head_dim <= NARROW and self.positions != "alibi" and not exporting():
             return unmasked(q, k, v, mask, self.dropout if self.training else 0.0)
         plain = mask is None and self.positions != "alibi" and not (self.training and self.dropout)
@@ -62,9 +62,9 @@ def products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def unmasked(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, dropout: float) -> Tensor:
     """Attention to the keys that are seen, by kernels that know no mask, which are faster.
 
-    Eight more channels, as kernels want multiples of eight, lower the scores of the other keys by 32,768 / √head_dim,
-    so that their weights are 0 in every precision. With heads of 32 channels it takes 0.7 to 0.8 of the time of a mask,
-    with 64 all of it (`python benchmarks/masked_attention.py`, H100).
+    More channels lower the scores of the other keys by 36,864 / √head_dim, so that their weights are 0 in every
+    precision; see `LIFT` for the others. With heads of 32 channels it takes 0.7 to 0.8 of the time of a mask, with 64
+    all of it (`python benchmarks/masked_attention.py`, H100).
 
     Args:
         q: Queries (batch, heads, length, head_dim).
@@ -73,9 +73,7 @@ def unmasked(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, dropout: float) -> T
         seen: (batch, length) bool, at least one in each row.
         dropout: Dropout on the weights.
     """
-    more = (*q.shape[:-1], 8)
-    far = torch.where(seen, 0.0, -4096.0).to(k.dtype)[:, None, :, None].expand(more)
-    q, k, scale = torch.cat((q, q.new_ones(()).expand(more)), -1), torch.cat((k, far), -1), q.shape[-1] ** -0.5
+    q, k, scale = with_channels(q, k, torch.where(seen, LIFT, -4096.0))
     return scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scale)
 
 

@@ -17,8 +17,9 @@ from collections.abc import Callable
 import torch
 
 from wavspa_lit.attention import ATTENTIONS, AttentionConfig
+from wavspa_lit.graphs import GraphedStates
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.speed import GraphedStates, compile_blocks
+from wavspa_lit.speed import compile_blocks
 from wavspa_lit.wavelets import WaveletConfig
 
 SIZES = ["64,2048,128,8", "32,4096,256,6", "4,16384,128,6", "1,65536,128,4"]

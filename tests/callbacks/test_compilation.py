@@ -5,7 +5,8 @@ from torch._dynamo.testing import CompileCounter
 
 from wavspa_lit import SequenceClassification
 from wavspa_lit.callbacks import Compilation
-from wavspa_lit.speed import CompiledMethod, GraphedStates
+from wavspa_lit.graphs import GraphedStates
+from wavspa_lit.speed import CompiledMethod
 
 
 class Layer(torch.nn.Linear):

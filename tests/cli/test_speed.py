@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from wavspa_lit.cli import run
+from wavspa_lit.graphs import GraphedStates
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.speed import GraphedStates, compile_blocks
+from wavspa_lit.speed import compile_blocks
 
 TIED = {"share_layers": True, "loops": 3, "test_loops": 5, "input_injection": True, "copy_gate": True}
 TIED |= {"deep_supervision": True, "positions": "randomized_rotary"}

@@ -6,8 +6,9 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from wavspa_lit.choices import check
+from wavspa_lit.graphs import GraphedStates, as_it_was
 from wavspa_lit.nn import Encoder
-from wavspa_lit.speed import GraphedStates, Speed, as_it_was, compile_blocks
+from wavspa_lit.speed import Speed, compile_blocks
 from wavspa_lit.wavelets import FilterBank
 from wavspa_lit.wavelets.backends.ahead import compile_kernels
 

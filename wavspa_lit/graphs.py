@@ -1,0 +1,144 @@
+"""An encoder that is launched as CUDA graphs."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from wavspa_lit.half_weights import weights_cast_once
+from wavspa_lit.speed import CompiledMethod
+
+if TYPE_CHECKING:
+    from wavspa_lit.nn import Encoder
+
+WARM_UP = 3
+"""Calls before a recording, as many as PyTorch makes."""
+
+
+class GraphedStates:
+    """An encoder's `states` in training as two CUDA graphs for each shape: one forth, one back.
+
+    Python launches two graphs a step instead of hundreds of kernels, for which a GPU would wait. A graph is recorded
+    when a shape first occurs. All graphs use the same memory, so that a second call before the backward pass of the
+    first runs without a graph. Gradients are overwritten as well: they cannot be accumulated over batches. Without
+    gradients, as in evaluations, nothing is recorded.
+
+    Args:
+        encoder: The encoder, whose method is replaced. Its parameters stay where they are in memory from now on.
+    """
+
+    def __init__(self, encoder: "Encoder") -> None:
+        self.encoder, self.plain = encoder, encoder.states
+        self._graphs: dict[Any, RecordedStates] = {}
+        self._pending = False
+        self._pool: Any = None
+        encoder.states = self  # type: ignore[method-assign]
+
+    def __call__(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """See `Encoder.states`."""
+        if not (self.encoder.training and torch.is_grad_enabled() and inputs.is_cuda) or self._pending:
+            return self.plain(inputs, mask)
+        arguments = (inputs,) if mask is None else (inputs, mask)
+        key = (inputs.shape, inputs.dtype, mask is None)
+        if key not in self._graphs:
+            self._pool = self._pool or torch.cuda.graph_pool_handle()
+            parameters = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+            self._graphs[key] = RecordedStates(self._plain, arguments, parameters, self._pool)
+        self._pending = True
+        states = self._graphs[key](*arguments)
+        states.register_hook(self._done)
+        return states
+
+    def _plain(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        with weights_cast_once(self.encoder):
+            return self.plain(inputs, mask)
+
+    def _done(self, gradient: Tensor) -> None:
+        self._pending = False
+
+
+class RecordedStates:
+    """A function of tensors and parameters as two CUDA graphs.
+
+    `torch.cuda.make_graphed_callables` records the same, but hands each gradient to autograd, which takes Python a
+    millisecond for a hundred parameters. Here the backward pass puts gradients into `grad` itself. Only DDP needs
+    autograd for that, because it waits for every gradient.
+
+    Args:
+        function: Maps the arguments to one tensor.
+        arguments: Tensors of the shapes that are recorded.
+        parameters: What the function depends on besides.
+        pool: The graphs' memory.
+    """
+
+    def __init__(
+        self, function: Callable[..., Tensor], arguments: tuple[Tensor, ...], parameters: list[nn.Parameter], pool: Any
+    ) -> None:
+        self.arguments = tuple(argument.clone() for argument in arguments)
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        # Autograd must know one parameter at least, to ask for a gradient at all.
+        self.known = len(parameters) if distributed else 1
+        self.parameters = parameters
+        # Recording draws random numbers: a training that resumes records at another step, and must not see it.
+        device = arguments[0].device
+        before = torch.cuda.get_rng_state(device)
+        dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")
+        with torch.autocast("cuda", dtype, enabled, cache_enabled=False):
+            torch.cuda.synchronize(device)
+            with torch.cuda.stream(torch.cuda.Stream(device)):  # what is set up at a first call must not be recorded
+                for _ in range(WARM_UP):
+                    states = function(*self.arguments)
+                    gradients = torch.autograd.grad(states, parameters, torch.zeros_like(states))
+                del states, gradients
+            torch.cuda.synchronize(device)
+            self.forth, self.back = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.forth, pool=pool):
+                states = function(*self.arguments)
+            self.gradient = torch.empty_like(states)
+            with torch.cuda.graph(self.back, pool=pool):
+                gradients = torch.autograd.grad(states, parameters, self.gradient)
+                self.gradients = [as_laid_out(*pair) for pair in zip(gradients, parameters, strict=True)]
+        self.states = states.detach()
+        torch.cuda.set_rng_state(before, device)
+
+    def __call__(self, *arguments: Tensor) -> Tensor:
+        """The function of arguments of the recorded shapes."""
+        return _Replay.apply(self, *arguments, *self.parameters[: self.known])  # type: ignore[no-untyped-call]
+
+
+def as_laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """The gradient with the parameter's strides, as autograd and fused optimisers want it."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
+
+
+class _Replay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, recorded: RecordedStates, *tensors: Tensor) -> Tensor:
+        ctx.recorded, ctx.unknown = recorded, len(recorded.arguments) + 1
+        for own, given in zip(recorded.arguments, tensors, strict=False):
+            own.copy_(given)
+        recorded.forth.replay()
+        return recorded.states.detach()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        recorded = ctx.recorded
+        recorded.gradient.copy_(gradient)
+        recorded.back.replay()
+        known, own = recorded.known, slice(recorded.known, None)
+        for parameter, value in zip(recorded.parameters[own], recorded.gradients[own], strict=True):
+            # There is a gradient already where the encoder has run without a graph besides.
+            parameter.grad = value if parameter.grad is None else parameter.grad + value
+        return *[None] * ctx.unknown, *(value.detach() for value in recorded.gradients[:known])
+
+
+def as_it_was(encoder: nn.Module) -> None:
+    """Takes back what `compile_blocks` and `GraphedStates` have put into a module; compiled code is kept for later."""
+    for module in encoder.modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, CompiledMethod | GraphedStates):
+                delattr(module, name)

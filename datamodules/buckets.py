@@ -8,6 +8,12 @@ BUCKETS = 12
 """Most lengths that the batches of a data module have."""
 MULTIPLE = 8
 """Lengths are multiples of this, except perhaps the last, because the matrix units of GPUs work on tiles."""
+AVOIDED = 64
+"""Lengths are no multiples of this if they are beyond four times it, where one more `MULTIPLE` is little padding.
+
+Some bands of such a length have 64 entries more than a multiple of 128. With so many keys `attention.base.LIFT` takes a
+detour around a fault of cuDNN, and compiles code for it.
+"""
 FILL = {"labels": -100, "groups": -1}
 """What padding holds where it is not 0 or False."""
 
@@ -26,7 +32,9 @@ def choose_lengths(lengths: numpy.ndarray, count: int = BUCKETS, *, longest: int
     Returns:
         Increasing multiples of `MULTIPLE`, of which the last may be `longest` instead; it holds the longest example.
     """
-    candidates, places = numpy.unique(-(-lengths // MULTIPLE) * MULTIPLE, return_inverse=True)
+    rounded = -(-lengths // MULTIPLE) * MULTIPLE
+    rounded += MULTIPLE * ((rounded % AVOIDED == 0) & (rounded > 4 * AVOIDED))
+    candidates, places = numpy.unique(rounded, return_inverse=True)
     below = numpy.concatenate(([0], numpy.bincount(places).cumsum()))
     # cost[j]: padded tokens of the examples up to candidate j, which is the last of those chosen so far.
     cost, previous = candidates * below[1:], []

@@ -38,6 +38,14 @@ def test_no_length_is_above_the_longest_sequence_and_the_others_stay():
     assert choose_lengths(lengths, longest=304) == choose_lengths(lengths, longest=310) == (*shorter, 304)
 
 
+def test_long_batches_are_not_64_tokens_above_a_multiple_of_128_nor_are_their_bands():
+    assert choose_lengths(numpy.array([64, 441, 448, 700, 2048])) == (64, 456, 704 + 8, 2056)
+    assert choose_lengths(numpy.array([448, 4096]), longest=4096) == (456, 4096)
+    lengths = numpy.random.default_rng(0).integers(1, 4000, 5000)
+    for length in choose_lengths(lengths)[:-1]:
+        assert all(length >> level << level != length or (length >> level) % 128 != 64 for level in range(4))
+
+
 def test_padding_adds_nothing_that_counts():
     batch = {
         "tokens": torch.tensor([[3, 1, 2]]),

@@ -46,6 +46,13 @@ def test_numbers_are_those_of_autocast(settings, count):
     assert all(torch.equal(gradient, others[name]) for name, gradient in gradients.items())
 
 
+def test_frozen_and_derived_weights_are_left_alone():
+    model = encoder()
+    model.blocks[0].mlp[0].weight.requires_grad_(False)
+    torch.nn.utils.parametrizations.weight_norm(model.blocks[1].mlp[3])
+    assert len(projections(model)) == 10
+
+
 def test_parameters_stay_in_their_place_also_after_an_error():
     model = encoder()
     before = dict(model.named_parameters())

@@ -40,20 +40,26 @@ def weights_cast_once(encoder: "Encoder") -> Iterator[None]:
 
 
 def projections(encoder: "Encoder") -> list[nn.Linear]:
-    """The linear layers of the attentions and MLPs that are called once a pass, with weights in float32.
+    """The linear layers of the attentions and MLPs that are called once a pass and trained, with weights in float32.
 
-    The gradients of a layer that is called several times would be added up in half precision.
+    The gradients of a layer that is called several times would be added up in half precision; those of frozen weights
+    would be computed in vain.
     """
     blocks = list(encoder.blocks)
     if encoder.passes > 1 or len(set(blocks)) < len(blocks):
         return []
     layers: list[nn.Module] = []
     for block in blocks:
-        separate = getattr(block, "attentions", None)
-        for attention in separate if isinstance(separate, nn.ModuleList) else ():
+        attentions, mlp = (getattr(block, name, None) for name in ("attentions", "mlp"))
+        for attention in attentions if isinstance(attentions, nn.ModuleList) else ():
             layers += [attention.qkv, attention.output] if isinstance(attention, Attention) else []
-        layers += list(getattr(block, "mlp", None) or ())
-    return [layer for layer in layers if isinstance(layer, nn.Linear) and layer.weight.dtype == torch.float32]
+        layers += mlp if isinstance(mlp, nn.Sequential) else ()
+    return [layer for layer in layers if isinstance(layer, nn.Linear) and _trained(layer)]
+
+
+def _trained(layer: nn.Linear) -> bool:
+    weight = layer._parameters.get("weight")  # there is none where it is computed of others
+    return weight is not None and weight.requires_grad and weight.dtype == torch.float32
 
 
 class _Cast(torch.autograd.Function):

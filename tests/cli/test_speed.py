@@ -91,6 +91,14 @@ def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
     assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=rounding)
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=needs_gpu)])
+def test_no_module_is_left_evaluating(lego, device):
+    """Blocks that evaluate have no dropout, and look like faster ones."""
+    flags = ("--trainer.val_check_interval", "1", "--trainer.check_val_every_n_epoch", "null")
+    task = lego("--trainer.max_steps", "2", "--trainer.accelerator", device, *flags).model
+    assert [name for name, module in task.named_modules() if not module.training] == []
+
+
 @pytest.mark.slow
 def test_the_benchmark_of_trainings_runs(configs):
     """Its peer takes the place of our blocks, and the page that describes a model has to serve that."""

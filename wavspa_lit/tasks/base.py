@@ -98,8 +98,8 @@ class Task(Checkpointed, ABC):
         self.objective = objective(num_classes)
         self.scores = nn.ModuleDict({split: self.objective.build_scores() for split in ("val", "test")})
         self.confusion: dict[str, Tensor] = {}
-        self._logged = False
         """Counts (label, prediction) of the latest evaluation of a split, if `imbalance_metrics` are asked for."""
+        self._logged = False
 
     @classmethod
     def for_data(cls, facts: Any, **settings: Any) -> Self:

@@ -1,6 +1,5 @@
-"""The abstract task: one step shared by training, validation and test; optimiser; plain hyper-parameters."""
+"""The abstract task: one step shared by training, validation and test; plain hyper-parameters."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -8,17 +7,14 @@ from typing import Any, ClassVar, Self, cast
 
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.distributed.fsdp import FullyShardedDataParallel
-from torch.optim.lr_scheduler import LambdaLR
 
 from wavspa_lit.choices import check, from_plain, plain_data, settings_of
 from wavspa_lit.nn import Encoder, EncoderConfig
-from wavspa_lit.optim import FusedAdamW, OptimizerConfig, build_adamw
+from wavspa_lit.optim import OptimizerConfig
 from wavspa_lit.tasks.checkpointed import Checkpointed
 from wavspa_lit.tasks.objectives import Classes, Objective
+from wavspa_lit.tasks.optimised import Optimised
 from wavspa_lit.tasks.scores import Scores
 from wavspa_lit.tasks.steps import logs
 from wavspa_lit.tasks.targets import Target, check_target
@@ -27,7 +23,7 @@ from wavspa_lit.wavelets import FilterBank
 Batch = dict[str, Tensor]
 
 
-class Task(Checkpointed, ABC):
+class Task(Optimised, Checkpointed, ABC):
     """An encoder with a head, a loss and metrics.
 
     Subclasses say what data they are for, and build `head`.
@@ -186,7 +182,7 @@ class Task(Checkpointed, ABC):
             if logged:
                 self.log("train/wavelet_penalty", penalty)
             loss = loss + weight * penalty
-        together, left = self._accumulated()
+        together, left = self.accumulated()
         # Lightning divides by `accumulate_grad_batches` also at the end of an epoch, where a step holds fewer batches.
         return loss * (together / left) if left and batch_idx >= self.trainer.num_training_batches - left else loss
 
@@ -202,17 +198,15 @@ class Task(Checkpointed, ABC):
         first, self._logged = not self._logged, True
         return first or logs(self.trainer, step) or step == self.trainer.max_steps or self.trainer.is_last_batch
 
+    def on_train_start(self) -> None:
+        """See `Optimised.on_train_start`."""
+        self._logged = False
+        super().on_train_start()
+
     def _in_bar(self) -> bool:
         """Whether a progress bar has to be handed the loss. Lightning then waits for the GPU at every step."""
         bar = self._trainer and self._trainer.progress_bar_callback
         return bar is not None and not getattr(bar, "takes_loss", False)
-
-    def _accumulated(self) -> tuple[int, int]:
-        """The number of batches of an optimiser step, and that of the last one of an epoch; 0 if it has as many."""
-        if self._trainer is None or self.trainer.num_training_batches == math.inf:
-            return 1, 0
-        together = self.trainer.accumulate_grad_batches
-        return together, int(self.trainer.num_training_batches) % together
 
     def _evaluation_step(self, split: str, batch: Batch) -> None:
         self.update_metrics(split, self(batch), batch)
@@ -263,53 +257,3 @@ class Task(Checkpointed, ABC):
         what = self.objective.answered.format(self.hparams["num_classes"])
         answers = what + (f" ({', '.join(names)})" if names else "")
         return f"{type(self).__name__}: {inputs}, at most {self.hparams['max_length']} in a sequence; {answers}"
-
-    def on_train_start(self) -> None:
-        """Says whether the last step of an epoch has fewer batches, and whether a resume changes the learning rate.
-
-        A resumed training has another learning rate if it is longer, because schedules depend on the number of steps.
-        """
-        self._logged = False
-        together, left = self._accumulated()
-        if left:
-            rank_zero_info(
-                f"the last step of each epoch takes the mean of {left} batches instead of {together}, because its "
-                f"{self.trainer.num_training_batches} are no multiple of --trainer.accumulate_grad_batches {together}"
-            )
-        scheduler = self.lr_schedulers()
-        if not isinstance(scheduler, LambdaLR):
-            return
-        before = scheduler.get_last_lr()[0]
-        now = scheduler.base_lrs[0] * scheduler.lr_lambdas[0](scheduler.last_epoch)
-        if not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-12):
-            rank_zero_warn(
-                f"resuming with another schedule: the learning rate was to be {before:.3g} and is {now:.3g} now; "
-                "its length is trainer.max_steps, unless model.optimizer.total_steps is given"
-            )
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: int | float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clips as Lightning does, and also by the norm of gradients that FSDP has sharded, which Lightning refuses."""
-        model = self.trainer.strategy.model
-        norm = gradient_clip_val if gradient_clip_algorithm != "value" else None
-        if isinstance(model, FullyShardedDataParallel) and norm:
-            model.clip_grad_norm_(norm)
-        elif isinstance(optimizer, FusedAdamW) and norm:
-            optimizer.clip(norm)
-        else:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW over the parameter groups, with a schedule counted in optimiser steps."""
-        try:
-            optimizer, scheduler = build_adamw(self, self.optimizer_config, self.trainer.estimated_stepping_batches)
-        except ValueError as error:
-            raise MisconfigurationException(str(error)) from None
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "train/lr"},
-        }

@@ -9,10 +9,11 @@ BUCKETS = 12
 MULTIPLE = 8
 """Lengths are multiples of this, except perhaps the last, because the matrix units of GPUs work on tiles."""
 AVOIDED = 64
-"""Lengths are no multiples of this if they are beyond four times it, where one more `MULTIPLE` is little padding.
+"""Lengths beyond four times this are no multiples of it.
 
-Some bands of such a length have 64 entries more than a multiple of 128. With so many keys `attention.base.LIFT` takes a
-detour around a fault of cuDNN, and compiles code for it.
+A batch or a band of such a length may have 64 entries more than a multiple of 128, for which the attention needs code
+of its own (`wavspa_lit.attention.base.LIFT`), so that the first of them waits for the compiler. One more `MULTIPLE` of
+padding costs less. In shorter batches it would be a larger share, so they stay.
 """
 FILL = {"labels": -100, "groups": -1}
 """What padding holds where it is not 0 or False."""

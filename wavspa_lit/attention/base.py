@@ -14,13 +14,15 @@ from wavspa_lit.private_torch import exporting
 Positions = Literal["none", "rotary", "alibi"]
 
 HALF = (torch.bfloat16, torch.float16)
+"""What autocast computes attention in."""
 
 LIFT = 512.0
-"""What raises the scores of all keys, see `with_channels`, so that none is far below 0; weights stay as they are.
+"""What `with_channels` adds to the scores of all keys, so that none of them is far below 0.
 
 cuDNN's backward pass makes NaN of the gradients of a query whose scores are all below -88, if the number of keys is 64
-above a multiple of 128 (PyTorch's issue 196678; H100 and H200, from torch 2.11 on, also without a mask). Scores are
-sums in float32, so that weights change by some 1e-4 of themselves, a tenth of what bfloat16 rounds.
+above a multiple of 128 (PyTorch's issue 196678; seen with torch 2.11 on an H200, with a mask and without). Softmax does
+not see the lift but for rounding: weights change by some 1e-4 of themselves, a tenth of what bfloat16 rounds, because
+scores are sums in float32.
 """
 
 
@@ -162,21 +164,26 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropou
         q, k, v = (x.flatten(0, 1) for x in (q, k, v))
         out = scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout)
         return out.view(rows, heads, *out.shape[1:])
+    scale = None
+    # cuDNN serves half precision on GPUs, and no axis of chunks.
     if k.is_cuda and q.dtype in HALF and q.dim() == 4 and k.shape[-2] % 128 == 64 and not exporting():
         q, k, scale = with_channels(q, k, k.new_full((1, k.shape[-2]), LIFT))
-        return scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout, scale=scale)
-    return scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout)
+    return scaled_dot_product_attention(q, k, v, bias, dropout_p=dropout, scale=scale)
 
 
 def with_channels(q: Tensor, k: Tensor, value: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Queries, keys and a scale that give the scores of attention, higher by 8 value / √head_dim.
+    """Queries, keys and a scale whose scores are those of attention, plus 8 value / √head_dim.
 
-    Eight more channels, as kernels want multiples of eight, hold 1 in the queries and the value in the keys.
+    Eight more channels hold 1 in the queries and the value in the keys. They are eight, because kernels want multiples
+    of eight.
 
     Args:
         q: Queries (batch, heads, length, head_dim).
         k: Keys, likewise.
-        value: (batch or 1, keys).
+        value: (batch or 1, keys), what each key is given.
+
+    Returns:
+        Queries and keys (batch, heads, length, head_dim + 8), and 1 / √head_dim.
     """
     value = value.to(k.dtype)[:, None, :, None].expand(*k.shape[:-1], 8)
     ones = q.new_ones(()).expand(*q.shape[:-1], 8)

@@ -62,9 +62,9 @@ def products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def unmasked(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, dropout: float) -> Tensor:
     """Attention to the keys that are seen, by kernels that know no mask, which are faster.
 
-    More channels lower the scores of the other keys by 36,864 / √head_dim, so that their weights are 0 in every
-    precision; see `LIFT` for the others. With heads of 32 channels it takes 0.7 to 0.8 of the time of a mask, with 64
-    all of it (`python benchmarks/masked_attention.py`, H100).
+    More channels put the scores of the other keys 36,864 / √head_dim below those of the keys that are seen, so that
+    their weights are 0 in every precision. With heads of 32 channels it takes 0.7 to 0.8 of the time of a mask, with
+    64 all of it (`python benchmarks/masked_attention.py`, H100).
 
     Args:
         q: Queries (batch, heads, length, head_dim).

@@ -39,15 +39,17 @@ def forward_flops(encoder: Encoder, length: int) -> int:
     if isinstance(embedding, nn.Linear) and not encoder.scalars:
         shape.append(embedding.in_features)
     device = next(encoder.parameters()).device
-    test_loops, encoder.test_loops = encoder.test_loops, encoder.loops
+    kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
     # Compilation is off, because a compiled module whose first call is under a counter is never compiled afterwards
     # (PyTorch issue 190286).
     eager = torch.compiler.set_stance("force_eager")
     fake = FakeTensorMode(allow_non_fake_inputs=True)
-    with evaluating(encoder), eager, fake, flop_counter() as counter, torch.no_grad():
-        kind = torch.long if isinstance(embedding, nn.Embedding) else torch.float32
-        encoder.forward(torch.ones(shape, dtype=kind, device=device))
-    encoder.test_loops = test_loops
+    test_loops, encoder.test_loops = encoder.test_loops, encoder.loops
+    try:
+        with evaluating(encoder), eager, fake, flop_counter() as counter, torch.no_grad():
+            encoder.forward(torch.ones(shape, dtype=kind, device=device))
+    finally:
+        encoder.test_loops = test_loops
     return counter.get_total_flops()
 
 

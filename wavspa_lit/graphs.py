@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wavspa_lit.half_weights import weights_cast_once
 from wavspa_lit.speed import CompiledMethod
+from wavspa_lit.streams import recording
 
 if TYPE_CHECKING:
     from wavspa_lit.nn import Encoder
@@ -93,10 +94,10 @@ class RecordedStates:
                 del states, gradients
             torch.cuda.synchronize(device)
             self.forth, self.back = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.forth, pool=pool):
+            with recording(self.forth, pool):
                 states = function(*self.arguments)
             self.gradient = torch.empty_like(states)
-            with torch.cuda.graph(self.back, pool=pool):
+            with recording(self.back, pool):
                 gradients = torch.autograd.grad(states, parameters, self.gradient)
                 self.gradients = [as_laid_out(*pair) for pair in zip(gradients, parameters, strict=True)]
         self.states = states.detach()

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from wavspa_lit.streams import lane
+
 T = TypeVar("T")
 
 WANTED = (
@@ -77,7 +79,7 @@ def once(source: object, key: Hashable, derive: Callable[[], T]) -> T:
     """What `derive` makes of a mask, of lengths or of a filter bank, made once for all layers inside `layers_share`.
 
     A GPU saves tens of tiny kernels a layer. Compiled code derives it in each layer, because the compiler does not know
-    the context.
+    the context. What runs side by side derives it for each lane, because one lane does not wait for another.
 
     Args:
         source: What it is made of.
@@ -86,7 +88,7 @@ def once(source: object, key: Hashable, derive: Callable[[], T]) -> T:
     """
     if torch.compiler.is_compiling() or (derived := _derived.get()) is None:
         return derive()
-    place = (id(source), key)
+    place = (id(source), key, lane())
     if place not in derived:
         derived[place] = source, derive()  # with its source, whose id stays its own
     return derived[place][1]

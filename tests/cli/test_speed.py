@@ -49,12 +49,14 @@ def trained(graphs, encodings, **settings):
 
 @pytest.fixture
 def kernels_that_repeat(monkeypatch):
-    """The fastest attention, cuDNN's, adds up gradients in any order, also where the others would only be warned of."""
+    """Two kernels of attention, cuDNN's and the memory-efficient one, add up gradients in any order, or only warn."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cuda.enable_cudnn_sdp(False)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
     yield
     torch.backends.cuda.enable_cudnn_sdp(True)
+    torch.backends.cuda.enable_mem_efficient_sdp(True)
     torch.use_deterministic_algorithms(False)
 
 

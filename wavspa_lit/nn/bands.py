@@ -9,6 +9,7 @@ from wavspa_lit.attention import AttentionConfig, build_attention
 from wavspa_lit.attention.base import Positions
 from wavspa_lit.choices import check
 from wavspa_lit.spaces import Band, Space, concatenate
+from wavspa_lit.streams import side_by_side
 
 Bands = Literal["separate", "shared", "joint"]
 
@@ -18,9 +19,9 @@ class SeparateBands(nn.ModuleList):
 
     def forward(self, bands: list[Band], places: list[Tensor] | None = None) -> list[Tensor]:
         """Maps bands to tensors of the shapes of their x; without `places` each attention knows its stride."""
-        if places is None:
-            return [attend(band.x, band.mask) for attend, band in zip(self, bands, strict=True)]
-        return [attend(band.x, band.mask, place) for attend, band, place in zip(self, bands, places, strict=True)]
+        given = [()] * len(bands) if places is None else [(place,) for place in places]
+        calls = zip(self, bands, given, strict=True)
+        return side_by_side(*((attend, (band.x, band.mask, *place)) for attend, band, place in calls))
 
 
 class SharedBands(nn.Module):

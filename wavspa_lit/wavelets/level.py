@@ -1,11 +1,13 @@
 """One level of analysis and synthesis: boundary, filters, every second sample."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from wavspa_lit.padding import once
+from wavspa_lit.streams import made_aside
 from wavspa_lit.wavelets.backends import LOOPS, choose, triton
 from wavspa_lit.wavelets.bank import FilterBank, Filters, as_filters
 from wavspa_lit.wavelets.boundary import extend, fold, inside
@@ -19,7 +21,8 @@ def correlated(bank: Bank) -> Filters:
     """The filters of a level as the loops take them; those of a module are made once in a pass for all."""
     if not isinstance(bank, FilterBank):
         return as_filters(bank).correlated()
-    return once(bank, ("filters", torch.is_grad_enabled()), bank.correlated)  # those without gradients train nothing
+    made = partial(made_aside, bank.correlated)
+    return once(bank, ("filters", torch.is_grad_enabled()), made)  # those without gradients train nothing
 
 
 def coefficient_lengths(lengths: Any, bank: Bank, mode: str) -> Any:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.library import custom_op, triton_op, wrap_triton
 from torch.nn.functional import pad
 
+from wavspa_lit.streams import aside, is_aside
 from wavspa_lit.wavelets.boundary import extend, inside
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -274,27 +275,33 @@ def _(x, low, high, taps, offset, rule, lengths, counts):  # type: ignore[no-unt
 
 def _keep_down(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     x, low_filter, high_filter, ctx.offset, _, ctx.rule, lengths, counts = inputs
+    ctx.aside = is_aside(low_filter)
     ctx.save_for_backward(x, low_filter, high_filter, lengths, counts)
 
 
 def _down_backward(ctx: Any, low: Tensor, high: Tensor) -> tuple[Tensor | None, ...]:
     x, low_filter, high_filter, lengths, counts = ctx.saved_tensors
     needs, rows = ctx.needs_input_grad, (ctx.rule, lengths, counts)
+    filters = _of_filters(ctx, x, low, high, len(low_filter), ctx.offset, *rows) if any(needs[1:3]) else (None, None)
     signal = up(low, high, low_filter, high_filter, ctx.offset, x.shape[1], *rows) if needs[0] else None
-    filters = filter_gradient(x, low, high, len(low_filter), ctx.offset, *rows) if any(needs[1:3]) else (None, None)
     return signal, *filters, None, None, None, None, None
+
+
+def _of_filters(ctx: Any, *arguments: Any) -> Tensor:
+    return aside(filter_gradient, *arguments) if ctx.aside else filter_gradient(*arguments)
 
 
 def _keep_up(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     low, high, low_filter, high_filter, ctx.offset, _, ctx.rule, lengths, counts = inputs
+    ctx.aside = is_aside(low_filter)
     ctx.save_for_backward(low, high, low_filter, high_filter, lengths, counts)
 
 
 def _up_backward(ctx: Any, y: Tensor) -> tuple[Tensor | None, ...]:
     low, high, low_filter, high_filter, lengths, counts = ctx.saved_tensors
     needs, rows = ctx.needs_input_grad, (ctx.rule, lengths, counts)
+    filters = _of_filters(ctx, y, low, high, len(low_filter), ctx.offset, *rows) if any(needs[2:4]) else (None, None)
     bands = down(y, low_filter, high_filter, ctx.offset, low.shape[1], *rows) if any(needs[:2]) else (None, None)
-    filters = filter_gradient(y, low, high, len(low_filter), ctx.offset, *rows) if any(needs[2:4]) else (None, None)
     return *bands, *filters, None, None, None, None, None
 
 

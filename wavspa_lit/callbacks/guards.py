@@ -1,6 +1,7 @@
 """What stops a training that does not go well."""
 
 import math
+from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,13 @@ from torch.optim import Optimizer
 
 from wavspa_lit.callbacks.deferred import Deferred
 from wavspa_lit.files import replacing
+
+AHEAD = 4
+"""Steps that a GPU is given before the first of them has to be done.
+
+Batches of many lengths take it more or less time. If it were given one step at a time, it would run out of work behind
+short ones.
+"""
 
 
 class _Step(NamedTuple):
@@ -27,16 +35,17 @@ class NaNGuard(Callback):
     """Stops when the loss is not a number, and saves the batch.
 
     `nan_batch.pt` in the run directory holds the batch, the step and the loss; `last.ckpt` stays as it was. Losses on a
-    GPU are read a step later, when they need not be waited for, but before anything is validated or saved.
+    GPU are read four steps later, when they need not be waited for, but before anything is validated or saved.
     """
 
     def __init__(self) -> None:
         self._losses: list[tuple[Any, Tensor]] = []
-        self._step: _Step | None = None
+        self._steps: deque[_Step] = deque()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets the losses of an earlier training that broke off."""
-        self._losses, self._step = [], None
+        self._losses = []
+        self._steps.clear()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keeps the batch at hand."""
@@ -47,34 +56,37 @@ class NaNGuard(Callback):
         self._losses.append((self._batch, loss.detach()))
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Looks at the losses of the step before if they are on a GPU, otherwise at those of this step.
+        """Looks at the losses of this step, or of an earlier one if they are on a GPU.
 
         There are several if gradients are accumulated.
         """
-        self._look(trainer)
         losses, self._losses = self._losses, []
         # The sum is finite only if all are. It is looked at here, because a GPU would launch several kernels to do so.
         total = losses[0][1] if len(losses) == 1 else torch.stack([loss for _, loss in losses]).sum()
-        self._step = _Step(trainer.global_step, losses, Deferred(total))
-        if not total.is_cuda:
-            self._look(trainer)
+        self._steps.append(_Step(trainer.global_step, losses, Deferred(total)))
+        self._look(trainer, AHEAD if total.is_cuda else 0)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the losses of the last step."""
+        """Looks at the losses of the last steps."""
         self._look(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the losses of the last step."""
+        """Looks at the losses of the last steps."""
         self._look(trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Looks at the losses of the last step, so that no weights are saved that it has made NaN."""
+        """Looks at the losses of the last steps, so that no weights are saved that they have made NaN."""
         self._look(trainer)
 
-    def _look(self, trainer: Trainer) -> None:
-        step, self._step = self._step, None
-        if step is None or math.isfinite(step.total.read()):
-            return
+    def _look(self, trainer: Trainer, ahead: int = 0) -> None:
+        """Looks at the losses of all steps but the last `ahead`."""
+        while len(self._steps) > ahead:
+            step = self._steps.popleft()
+            if not math.isfinite(step.total.read()):
+                self._steps.clear()
+                self._stop(trainer, step)
+
+    def _stop(self, trainer: Trainer, step: _Step) -> None:
         batch, loss = next((batch, loss) for batch, loss in step.losses if not loss.isfinite())
         folder = Path(trainer.default_root_dir)
         path = folder / ("nan_batch.pt" if trainer.global_rank == 0 else f"nan_batch_rank{trainer.global_rank}.pt")

@@ -1,18 +1,19 @@
 """Real trainings by the command itself: speed, first step, memory, how busy the GPU is.
 
 python benchmarks/real_training.py                                      on a GPU, data prepared: about 45 minutes
-python benchmarks/real_training.py --tasks lego --models wavspa-1 peer --seconds 30
+python benchmarks/real_training.py --tasks lego --models wavspa-1 peer --steps 5000
 python benchmarks/real_training.py --tasks text --kernels 20       and the kernels of 20 more steps of each row
-python benchmarks/real_training.py --tasks listops --seconds 5 --warmup 2 -- --data.num_train 200 --data.num_val 64 \\
+python benchmarks/real_training.py --tasks listops --steps 20 --warmup 5 -- --data.num_train 1000 --data.num_val 64 \\
     --data.num_test 64 --data.max_length 200 --data.min_length 50 --model.encoder.layers 2       on a laptop
 
 Every row is two runs of `wavspa fit` with the task's config. The first finds the compilers' caches empty; it gives the
-cold first step and, after a warm-up, all the rest. The second finds them full, and ends after its first step.
+cold first step and, after a warm-up, all the rest. The second finds them full, and ends after its first step. Rows of a
+task are measured with the same batches, because warm-up and measurement are counted in steps.
 
 The peer is `torch.nn.TransformerEncoderLayer` with a padding mask instead of our blocks, in the same training. Valid
 tokens are those that are not padding. The GPU works for the share of time that NVML reports ("utilization"), the mean
 over the measured time. First steps count from the start of the process to the end of the first training step; "later"
-is the slowest step after that, in which a new length is compiled or recorded.
+is the slowest step of the warm-up after that, in which a new length is compiled or recorded.
 """
 
 import argparse
@@ -54,17 +55,17 @@ class Meter(Callback):
 
     Args:
         output: The file.
-        warmup: Seconds after the first step that are not measured.
-        seconds: Seconds that are measured; with 0 the training ends after its first step.
+        warmup: Steps after the first one that are not measured.
+        steps: Steps that are measured; with 0 the training ends after its first step.
         kernels: Steps after that whose kernels are profiled.
     """
 
-    def __init__(self, output: str, warmup: float, seconds: float, kernels: int) -> None:
-        self.output, self.warmup, self.seconds, self.kernels = Path(output), warmup, seconds, kernels
+    def __init__(self, output: str, warmup: int, steps: int, kernels: int) -> None:
+        self.output, self.warmup, self.wanted, self.kernels = Path(output), warmup, steps, kernels
         self.profile: StepKernels | None = None
         self.marks: dict[str, float] = {}
         self.tokens: Tensor | int = 0
-        self.steps = self.sequences = 0
+        self.steps = self.sequences = self.warm = 0
         self.slowest = self.previous = 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -89,15 +90,15 @@ class Meter(Callback):
         elif self.profile:
             self.profile.count(valid_tokens(batch))
         elif "start" not in self.marks:
-            self.slowest, self.previous = max(self.slowest, now - self.previous), now
-            if now - self.marks["first step"] > self.warmup:
-                self.mark("start")
+            self.slowest, self.previous, self.warm = max(self.slowest, now - self.previous), now, self.warm + 1
         else:
             self.tokens += valid_tokens(batch)
             self.steps, self.sequences = self.steps + 1, self.sequences + len(batch["labels"])
-            if now - self.marks["start"] > self.seconds:
+            if self.steps == self.wanted:
                 self.mark("end")
-        if "end" not in self.marks and self.seconds:
+        if "start" not in self.marks and self.warm == self.warmup:
+            self.mark("start")
+        if "end" not in self.marks and self.wanted:
             return
         if self.kernels and not self.profile:
             self.profile = StepKernels()
@@ -196,12 +197,12 @@ class Utilization(threading.Thread):
 
 
 def fit(
-    task: str, model: str, folder: Path, warmup: float, seconds: float, flags: list[str], kernels: int = 0
+    task: str, model: str, folder: Path, warmup: int, steps: int, flags: list[str], kernels: int = 0
 ) -> dict[str, Any]:
     """One training, whose caches of compiled code lie in the folder; its numbers, times counted from its start."""
     output = folder / "numbers.json"
     output.unlink(missing_ok=True)
-    options = {"output": str(output), "warmup": warmup, "seconds": seconds, "kernels": kernels}
+    options = {"output": str(output), "warmup": warmup, "steps": steps, "kernels": kernels}
     trainer: dict[str, Any] = {"callbacks": [{"class_path": "real_training.Meter", "init_args": options}]}
     # No validation but the check at the start.
     trainer |= {"max_steps": 10**7, "max_epochs": -1, "val_check_interval": 10**9, "check_val_every_n_epoch": None}
@@ -236,7 +237,7 @@ def row(task: str, model: str, arguments: argparse.Namespace) -> tuple[str, dict
     with tempfile.TemporaryDirectory() as folder:
         where = (task, model, Path(folder))
         try:
-            cold = fit(*where, arguments.warmup, arguments.seconds, arguments.flags, arguments.kernels)
+            cold = fit(*where, arguments.warmup, arguments.steps, arguments.flags, arguments.kernels)
             warm = fit(*where, 0, 0, arguments.flags)
         except RuntimeError as error:
             print(f"{task}, {model}: {error}", file=sys.stderr)
@@ -256,15 +257,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="configs")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("--seconds", type=float, default=120, help="measured")
-    parser.add_argument("--warmup", type=float, default=30, help="seconds before that, after the first step")
+    parser.add_argument("--steps", type=int, default=5000, help="measured")
+    parser.add_argument("--warmup", type=int, default=1000, help="steps before that, after the first one")
     parser.add_argument("--kernels", type=int, default=0, metavar="STEPS", help="profile the kernels of that many more")
     parser.add_argument("flags", nargs="*", help="after --: more flags of wavspa fit")
     arguments = parser.parse_args()
     if arguments.kernels and not torch.cuda.is_available():
         parser.error("--kernels: there is no GPU; leave it away")
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
-    print(f"{name}, torch {torch.__version__}; {arguments.seconds:.0f} s each; {' '.join(arguments.flags)}\n")
+    print(f"{name}, torch {torch.__version__}; {arguments.steps} steps each; {' '.join(arguments.flags)}\n")
     print(
         "| task | model | valid tokens/s, M | sequences/s | steps/s | GPU works | first step, cold, s | warm, s | ",
         end="",

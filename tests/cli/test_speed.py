@@ -108,7 +108,7 @@ def test_the_benchmark_of_trainings_runs(configs):
     sizes |= {"data.batch_size": 8, "model.encoder.layers": 2, "trainer.accelerator": "cpu"}
     benchmark = configs.parent / "benchmarks" / "real_training.py"
     command = [sys.executable, str(benchmark), "--tasks", "lego", "--models", "wavspa-1", "peer"]
-    command += ["--seconds", "1", "--warmup", "0", "--", *(f"--{name}={value}" for name, value in sizes.items())]
+    command += ["--steps", "3", "--warmup", "1", "--", *(f"--{name}={value}" for name, value in sizes.items())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     rows = [line for line in done.stdout.splitlines() if line.startswith("| lego")]
     assert len(rows) == 2 and "failed" not in done.stdout, done.stderr

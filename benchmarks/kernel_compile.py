@@ -21,8 +21,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from wavspa_lit.wavelets.backends import triton as operators
 from wavspa_lit.wavelets.backends import triton_kernels as kernels
+from wavspa_lit.wavelets.backends.triton_launch import program_shape, unrolled
 
 SINGLE = ("low_filter", "high_filter", "low_gradient", "high_gradient")
 SIGNALS = ("x", "low", "high", "y")
@@ -31,9 +31,9 @@ SIGNALS = ("x", "low", "high", "y")
 def source(name: str, taps: int, dtype: str, channels: int) -> tuple[ASTSource, int]:
     """A kernel with the arguments that it has for contiguous signals, and its warps."""
     kernel = getattr(kernels, name)
-    block, warps = operators._shape(channels, taps)
+    block, warps = program_shape(channels, taps)
     fixed = {"TAPS": taps, "FILTER": taps, "BLOCK": block, "VECTOR": block // (32 * warps), "channel_stride": 1}
-    fixed["UNROLL"] = operators._unroll(name, taps)
+    fixed["UNROLL"] = unrolled(name, taps)
     types, constants, attributes = {}, {}, {}
     for index, argument in enumerate(kernel.arg_names):
         if argument in fixed:

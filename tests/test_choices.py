@@ -21,7 +21,8 @@ from wavspa_lit.renamed import renamed_everywhere, renamed_flags
 from wavspa_lit.speed import choose_speed
 from wavspa_lit.wavelets import WaveletConfig, wavedec, waverec
 
-NOT_IMPORTED = ("__main__", "triton_kernels")  # the command itself, and what needs triton
+# The command itself, and what needs triton.
+NOT_IMPORTED = ("__main__", "triton_kernels", "triton_launch", "triton_samples")
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(wavspa_lit.__path__, "wavspa_lit.")

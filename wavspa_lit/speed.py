@@ -98,7 +98,7 @@ def sources_of_kernels() -> str:
     was compiled for another version of the kernels would be taken from its cache.
     """
     folder = Path(__file__).parent / "wavelets" / "backends"
-    code = b"".join((folder / name).read_bytes() for name in ("triton.py", "triton_kernels.py"))
+    code = b"".join(file.read_bytes() for file in sorted(folder.glob("triton*.py")))
     return hashlib.sha256(code).hexdigest()[:16]
 
 

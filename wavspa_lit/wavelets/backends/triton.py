@@ -6,7 +6,6 @@ deterministic. The operators do not support `torch.func.vmap`: use `backend="tor
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +26,7 @@ AVAILABLE = find_spec("triton") is not None and bool(INTERPRETED or torch.versio
 
 if AVAILABLE:
     from wavspa_lit.wavelets.backends import triton_kernels as kernels
+    from wavspa_lit.wavelets.backends.triton_launch import CHUNK, contiguous_channels, launch, tiles_of
 
     # PyTorch looks for names in `wrap_triton`, so that its caches tell versions of the kernels apart.
     down_kernel, up_kernel, gradient_kernel = kernels.down, kernels.up, kernels.gradient
@@ -36,12 +36,6 @@ RULES = ("zero", "periodization", "cropped", "periodic", "constant", "symmetric"
 the synthesis: periodization in which the sample that makes an odd signal even is 0 instead of a repetition."""
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-WARPS = 1056
-"""Warps of a launch if the signals are long enough: all that an H200 can run at once with 255 registers a thread."""
-TWO_CHANNELS = 16
-"""Taps up to which the registers hold those of two channels."""
-CHUNK = 40
-"""Taps whose gradients one program can keep in registers."""
 
 # The compiler looks into a triton_op and launches its kernels itself, which costs less than Python does.
 _operator = partial(triton_op if AVAILABLE and not INTERPRETED else custom_op, mutates_args=())
@@ -128,9 +122,9 @@ def down(
     Returns:
         `low[m] = sum_k low_filter[k] x[2 m + k - offset]` and the same for high, (batch, count, channels).
     """
-    x, channels, taps = _rows(x), x.shape[2], len(low_filter)
+    x, channels, taps = contiguous_channels(x), x.shape[2], len(low_filter)
     low, high = (x.new_empty(len(x), count, channels) for _ in range(2))
-    _launch(
+    launch(
         "down",
         wrap_triton(down_kernel),
         (x, low_filter, high_filter, low, high, lengths, counts, x.shape[1], count, offset, channels),
@@ -159,9 +153,9 @@ def up(
         (batch, length, channels), in the dtype of low: `y[2 m + k - offset] += low_filter[k] low[m] + high_filter[k]
         high[m]`, to which is added back, through the rule, what falls beyond the ends.
     """
-    low, high, channels, taps = _rows(low), _rows(high), low.shape[2], len(low_filter)
+    low, high, channels, taps = contiguous_channels(low), contiguous_channels(high), low.shape[2], len(low_filter)
     y = low.new_empty(len(low), length, channels)
-    _launch(
+    launch(
         "up",
         wrap_triton(up_kernel),
         (low, high, low_filter, high_filter, y, lengths, counts, length, low.shape[1], offset, channels),
@@ -184,14 +178,14 @@ def filter_gradient(
     counts: Tensor | None,
 ) -> Tensor:
     """`sum over batch and m of x[2 m + k - offset] low[m]`, and the same for high: (2, taps, channels), float32."""
-    x, low, high = _rows(x), _rows(low), _rows(high)
+    x, low, high = contiguous_channels(x), contiguous_channels(low), contiguous_channels(high)
     batch, count, channels = low.shape
     parts = []
     for first in range(0, taps, CHUNK):
         some = min(CHUNK, taps - first)
-        tiles, _ = _tiles("gradient", batch, count, channels, some)
+        tiles, _ = tiles_of("gradient", batch, count, channels, some)
         both = x.new_empty(2, batch * tiles, some, channels, dtype=torch.float32)
-        _launch(
+        launch(
             "gradient",
             wrap_triton(gradient_kernel),
             (x, low, high, *both, lengths, counts, x.shape[1], count, offset - first, channels),
@@ -201,61 +195,6 @@ def filter_gradient(
         )
         parts.append(both.sum(1))
     return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
-
-
-def _rows(x: Tensor) -> Tensor:
-    return x if x.stride(2) == 1 else x.contiguous()
-
-
-def _shape(channels: int, taps: int) -> tuple[int, int]:
-    """Channels and warps of a program: at most two warps, with two channels a thread if the taps fit into registers."""
-    vector = 2 if taps <= TWO_CHANNELS and channels > 32 else 1
-    block = min(64 * vector, max(32, 1 << (channels - 1).bit_length()))
-    return block, block // (32 * vector)
-
-
-def _unroll(kernel: str, taps: int) -> int:
-    """Coefficients that a program computes between two rounds of loads. More of them hide more of the latency."""
-    return 4 if taps > CHUNK or (kernel == "gradient" and taps > TWO_CHANNELS) else 8
-
-
-def _tiles(kernel: str, batch: int, count: int, channels: int, taps: int) -> tuple[int, int]:
-    """Into how many tiles the length is cut, and how many coefficients a tile has."""
-    if isinstance(count, torch.SymInt):  # compiled for all lengths: a choice by length would be compiled for each
-        rows = 128 if kernel == "gradient" else 32
-        return (count + rows - 1) // rows, rows
-    block, warps = _shape(channels, taps)
-    least = max(1, batch * warps * -(-channels // block))
-    # All at once, or so many that it does not matter when the last ones run.
-    wanted = WARPS // least if 2 * least <= WARPS else 4 * WARPS // least
-    unroll, shortest = _unroll(kernel, taps), 64 if kernel == "gradient" else 16
-    rows = -(-max(shortest, -(-count // max(1, wanted))) // unroll) * unroll
-    return -(-count // rows), rows
-
-
-def _launch(
-    name: str,
-    kernel: Any,
-    arguments: tuple[Any, ...],
-    strides: tuple[int, ...],
-    size: tuple[int, int, int, int],
-    constants: tuple[Any, ...],
-) -> None:
-    batch, count, channels, taps = size
-    if not isinstance(count, torch.SymInt) and not batch * count * channels:
-        return
-    block, warps = _shape(channels, taps)
-    tiles, rows = _tiles(name, *size)
-    rule, *sizes = constants
-    programs = batch * tiles * -(-channels // block)
-    device: Any = arguments[0].device
-    masked = arguments[5] is not None
-    if not masked:  # It is not read. Without it, rows without masks would need a kernel of their own.
-        arguments = (*arguments[:5], *(arguments[0].new_empty(1, dtype=torch.int64),) * 2, *arguments[7:])
-    choices = (getattr(kernels, rule.upper()).value, (kernels.MASKED if masked else kernels.UNMASKED).value)
-    constants = (*sizes, block, block // (32 * warps), _unroll(name, taps))
-    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        kernel[(programs,)](*arguments, *strides, tiles, rows, *choices, *constants, num_warps=warps)
 
 
 @down.register_fake

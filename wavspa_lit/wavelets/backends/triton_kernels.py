@@ -3,10 +3,6 @@
 One program walks along the length with a block of channels. The samples that the next coefficient needs again stay in
 registers, so that every sample is read once; sums are in float32. Every sum has a fixed order: no atomics.
 
-The compiler's time grows with the number of memory accesses times that of all operations, because for each access it
-looks through everything that is connected with it. Hence samples are loaded and stored as tiles, which are split into
-vectors in registers, and one kernel serves all rules, with and without masks.
-
 Rules say how a signal goes on beyond its ends. `down` reads x through a rule, `up` adds what lies beyond the ends back
 through it, so that each is the adjoint of the other whatever the rule.
 """
@@ -18,160 +14,23 @@ through it, so that each is the adjoint of the other whatever the rule.
 import triton
 import triton.language as tl
 
-# Not 0, 1 or 16: Triton, or PyTorch's compiler, would make a kernel of its own for an argument of such a value.
-ZERO = tl.constexpr(2)
-PERIODIZATION = tl.constexpr(3)
-CROPPED = tl.constexpr(4)
-PERIODIC = tl.constexpr(5)
-CONSTANT = tl.constexpr(6)
-SYMMETRIC = tl.constexpr(7)
-REFLECT = tl.constexpr(8)
-OFFICIAL = tl.constexpr(9)
-UNMASKED = tl.constexpr(2)
-MASKED = tl.constexpr(3)
-GROUP = tl.constexpr(4)  # coefficients that are stored together: more would keep more registers busy
-FAR = tl.constexpr(2**30)  # beyond every position
-
-
-@triton.jit
-def _modulo(q, n, low, high):
-    """The rest of q when divided by n, where q lies between low and high."""
-    if (low >= -n) & (high < 2 * n):  # a division takes as long as twenty other operations
-        rest = tl.where(q < 0, q + n, tl.where(q >= n, q - n, q))
-    else:
-        rest = q % n  # it has the sign of q
-        rest = tl.where(rest < 0, rest + n, rest)
-    return rest
-
-
-@triton.jit
-def _source(q, low, high, n, rule, TAPS: tl.constexpr):
-    """Index of the sample that stands at position q, between low and high, of a signal of length n; -1: a zero."""
-    some = tl.maximum(n, 1)
-    even = some + some % 2
-    mirrored = (rule == REFLECT) | (rule == OFFICIAL)
-    # One formula for all rules, because a branch for each would take the compiler several times as long.
-    inside = tl.where(rule == CONSTANT, tl.minimum(tl.maximum(q, 0), some - 1), q)
-    if rule == OFFICIAL:  # it reflects by taps - 2 on either side, makes even, and is periodic then
-        period = even + 2 * (TAPS - 2)
-        inside = _modulo(inside + TAPS - 2, period, low + TAPS - 2, high + TAPS - 2) - (TAPS - 2)
-    low = tl.where(rule == OFFICIAL, 2 - TAPS, low)
-    high = tl.where(rule == OFFICIAL, even + TAPS - 3, high)
-    period = tl.where(rule == PERIODIC, some, FAR)
-    period = tl.where((rule == PERIODIZATION) | (rule == CROPPED), even, period)
-    period = tl.where(rule == SYMMETRIC, 2 * some, period)
-    phase = _modulo(inside, tl.where(mirrored, tl.maximum(2 * some - 2, 1), period), low, high)
-    last = tl.where(mirrored, 2 * some - 2, tl.where(rule == SYMMETRIC, 2 * some - 1, 2 * (FAR - 1)))
-    index = tl.minimum(tl.minimum(phase, tl.maximum(last - phase, 0)), some - 1)
-    empty = ((rule == ZERO) | (rule == CROPPED)) & (phase >= some)
-    return tl.where(empty | (n <= 0), -1, index)
-
-
-@triton.jit
-def _tile(row, first, stride, n, rule, known, more, COUNT: tl.constexpr, TAPS: tl.constexpr):
-    """COUNT samples of a row from position `first` on, (COUNT, channels); zeros unless there is need of more."""
-    q = first + tl.arange(0, COUNT)
-    if (first >= 0) & (first + COUNT <= n) | (more == 0):
-        tile = tl.load(row[None, :] + (q * stride)[:, None], mask=known[None, :] & (more != 0), other=0.0)
-    else:
-        index = _source(q, first, first + COUNT - 1, n, rule, TAPS)
-        there = known[None, :] & (index >= 0)[:, None]
-        tile = tl.load(row[None, :] + (index * stride)[:, None], mask=there, other=0.0)
-    return tile
-
-
-@triton.jit
-def _around(t, low, high, n, circular):
-    """Index of coefficient t, between low and high, of a band of n that goes around if it is circular."""
-    index = t
-    if circular:
-        index = _modulo(t, tl.maximum(n, 1), low, high)
-    return index
-
-
-@triton.jit
-def _band(row, first, stride, n, circular, known, COUNT: tl.constexpr):
-    """COUNT coefficients of a band of n from `first` on, (COUNT, channels); zeros, or circular, beyond its ends."""
-    t = _around(first + tl.arange(0, COUNT), first, first + COUNT - 1, n, circular)
-    there = known[None, :] & ((t >= 0) & (t < n))[:, None]
-    return tl.load(row[None, :] + (t * stride)[:, None], mask=there, other=0.0)
-
-
-@triton.jit
-def _split(tile, COUNT: tl.constexpr, BLOCK: tl.constexpr):
-    """The rows of a tile as float32 vectors over the channels. A thread has all rows of its channels: nothing moves."""
-    parts = (tl.trans(tile.to(tl.float32)),)
-    for level in tl.static_range(10):
-        if COUNT >> level > 1:
-            even, odd = (), ()
-            for i in tl.static_range(1 << level):
-                if COUNT >> level == 2:
-                    a, b = tl.split(parts[i])
-                else:
-                    a, b = tl.split(tl.reshape(parts[i], (BLOCK, COUNT >> (level + 1), 2)))
-                even, odd = even + (a,), odd + (b,)
-            parts = even + odd
-    if COUNT == 1:
-        parts = (tl.reshape(parts[0], (BLOCK,)),)
-    return parts
-
-
-@triton.jit
-def _joined(rows, COUNT: tl.constexpr, BLOCK: tl.constexpr):
-    """The inverse of `_split` for two rows or more: (COUNT, channels) from vectors over the channels."""
-    for level in tl.static_range(10):
-        if COUNT >> level > 1:
-            pairs = ()
-            for i in tl.static_range(COUNT >> (level + 1)):
-                pair = tl.join(rows[i], rows[i + (COUNT >> (level + 1))])
-                pairs = pairs + (tl.reshape(pair, (BLOCK, 2 << level)),)
-            rows = pairs
-    return tl.trans(rows[0])
-
-
-@triton.jit
-def _samples(row, first, stride, n, rule, known, more, COUNT: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr):
-    """COUNT samples of a row from position `first` on, as a tuple of vectors over the channels."""
-    samples = ()
-    for bit in tl.static_range(10):  # tiles have powers of two
-        if COUNT & (512 >> bit):
-            at = first + (COUNT - COUNT % (1024 >> bit))
-            tile = _tile(row, at, stride, n, rule, known, more, COUNT & (512 >> bit), TAPS)
-            samples = samples + _split(tile, COUNT & (512 >> bit), BLOCK)
-    return samples
-
-
-@triton.jit
-def _coefficients(row, first, stride, n, circular, known, COUNT: tl.constexpr, BLOCK: tl.constexpr):
-    """COUNT coefficients of a band from `first` on, as a tuple of vectors over the channels."""
-    coefficients = ()
-    for bit in tl.static_range(10):
-        if COUNT & (512 >> bit):
-            at = first + (COUNT - COUNT % (1024 >> bit))
-            tile = _band(row, at, stride, n, circular, known, COUNT & (512 >> bit))
-            coefficients = coefficients + _split(tile, COUNT & (512 >> bit), BLOCK)
-    return coefficients
-
-
-@triton.jit
-def _taps(filters, stride, known, TAPS: tl.constexpr, BLOCK: tl.constexpr):
-    taps = ()
-    for bit in tl.static_range(10):
-        if TAPS & (512 >> bit):
-            k = TAPS - TAPS % (1024 >> bit) + tl.arange(0, TAPS & (512 >> bit))
-            tile = tl.load(filters[None, :] + (k * stride)[:, None], mask=known[None, :], other=0.0)
-            taps = taps + _split(tile, TAPS & (512 >> bit), BLOCK)
-    return taps
-
-
-@triton.jit
-def _place(channels, tiles, BLOCK: tl.constexpr, VECTOR: tl.constexpr):
-    """The channels, the tile and the row of the batch that this program works on."""
-    program, blocks = tl.program_id(0), tl.cdiv(channels, BLOCK)
-    # A thread has VECTOR channels and all samples of a tile: so one does not have to hand samples to another.
-    c = tl.multiple_of((program % blocks) * BLOCK + tl.arange(0, BLOCK), VECTOR)
-    return c, program // blocks % tiles, program // blocks // tiles
-
+from wavspa_lit.wavelets.backends.triton_samples import (
+    CROPPED,
+    GROUP,
+    MASKED,
+    PERIODIZATION,
+    ZERO,
+    around,
+    join,
+    load_band,
+    load_coefficients,
+    load_samples,
+    load_taps,
+    load_tile,
+    own_place,
+    source_index,
+    split,
+)
 
 LENGTHS = ("n", "count", "offset", "tiles", "rows", "rule", "masked")
 
@@ -183,24 +42,24 @@ def down(
     TAPS: tl.constexpr, BLOCK: tl.constexpr, VECTOR: tl.constexpr, UNROLL: tl.constexpr,
 ):  # fmt: skip
     """`low[m] = sum_k low_filter[k] x[2 m + k - offset]`, and the same for high."""
-    c, tile, batch = _place(channels, tiles, BLOCK, VECTOR)
+    c, tile, batch = own_place(channels, tiles, BLOCK, VECTOR)
     known, batch = c < channels, batch.to(tl.int64)
     n = tl.load(lengths + batch, mask=masked == MASKED, other=n).to(tl.int32)
     valid = tl.load(counts + batch, mask=masked == MASKED, other=count).to(tl.int32)
     row = x + batch * x_batch + c
     low_row, high_row = low + batch * count * channels + c, high + batch * count * channels + c
     low_column, high_column = low_filter + c * channel_stride, high_filter + c * channel_stride
-    low_taps = _taps(low_column, tap_stride, known, TAPS, BLOCK)
-    high_taps = _taps(high_column, tap_stride, known, TAPS, BLOCK)
+    low_taps = load_taps(low_column, tap_stride, known, TAPS, BLOCK)
+    high_taps = load_taps(high_column, tap_stride, known, TAPS, BLOCK)
     start = tile * rows
     end, front = tl.minimum(start + rows, valid), TAPS - 2 - offset
-    window = _samples(row, 2 * start - offset, x_length, n, rule, known, start < end, TAPS - 2, TAPS, BLOCK)
-    loaded = _tile(row, 2 * start + front, x_length, n, rule, known, start < end, 2 * UNROLL, TAPS)
+    window = load_samples(row, 2 * start - offset, x_length, n, rule, known, start < end, TAPS - 2, TAPS, BLOCK)
+    loaded = load_tile(row, 2 * start + front, x_length, n, rule, known, start < end, 2 * UNROLL, TAPS)
     for m in range(start, tl.minimum(start + rows, count), UNROLL):
-        span = window + _split(loaded, 2 * UNROLL, BLOCK)
+        span = window + split(loaded, 2 * UNROLL, BLOCK)
         # Under way during the sums.
         next = m + UNROLL
-        loaded = _tile(row, 2 * next + front, x_length, n, rule, known, next < end, 2 * UNROLL, TAPS)
+        loaded = load_tile(row, 2 * next + front, x_length, n, rule, known, next < end, 2 * UNROLL, TAPS)
         for group in tl.static_range(UNROLL // GROUP):
             lows, highs = (), ()
             for u in tl.static_range(group * GROUP, (group + 1) * GROUP):
@@ -211,8 +70,8 @@ def down(
                 lows, highs = lows + (low_sum,), highs + (high_sum,)
             i = m + group * GROUP + tl.arange(0, GROUP)[:, None]
             there, place = known[None, :] & (i < count), i * channels
-            low_tile = tl.where(i < valid, _joined(lows, GROUP, BLOCK), 0.0)
-            high_tile = tl.where(i < valid, _joined(highs, GROUP, BLOCK), 0.0)
+            low_tile = tl.where(i < valid, join(lows, GROUP, BLOCK), 0.0)
+            high_tile = tl.where(i < valid, join(highs, GROUP, BLOCK), 0.0)
             tl.store(low_row[None, :] + place, low_tile.to(low.dtype.element_ty), mask=there)
             tl.store(high_row[None, :] + place, high_tile.to(high.dtype.element_ty), mask=there)
         window = span[2 * UNROLL :]
@@ -227,7 +86,7 @@ def _extended(
     t, phase = position // 2, position % 2
     total = tl.zeros(known.shape, tl.float32)
     for j in range(TAPS // 2):
-        i = _around(t - j, t - j, t - j, valid, circular)
+        i = around(t - j, t - j, t - j, valid, circular)
         there = known & (i >= 0) & (i < valid)
         k = (2 * j + phase) * tap_stride
         low_tap = tl.load(low_filter + k, mask=known, other=0.0)
@@ -245,7 +104,7 @@ def up(
     TAPS: tl.constexpr, BLOCK: tl.constexpr, VECTOR: tl.constexpr, UNROLL: tl.constexpr,
 ):  # fmt: skip
     """`y[2 m + k - offset] += low_filter[k] low[m] + high_filter[k] high[m]`, also from outside through the rule."""
-    c, tile, batch = _place(channels, tiles, BLOCK, VECTOR)
+    c, tile, batch = own_place(channels, tiles, BLOCK, VECTOR)
     known, batch = c < channels, batch.to(tl.int64)
     total = n
     n = tl.load(lengths + batch, mask=masked == MASKED, other=n).to(tl.int32)
@@ -253,16 +112,16 @@ def up(
     low_row, high_row = low + batch * low_batch + c, high + batch * high_batch + c
     out = y + batch * total * channels + c
     low_column, high_column = low_filter + c * channel_stride, high_filter + c * channel_stride
-    low_taps = _taps(low_column, tap_stride, known, TAPS, BLOCK)
-    high_taps = _taps(high_column, tap_stride, known, TAPS, BLOCK)
+    low_taps = load_taps(low_column, tap_stride, known, TAPS, BLOCK)
+    high_taps = load_taps(high_column, tap_stride, known, TAPS, BLOCK)
     HALF: tl.constexpr = TAPS // 2
     start = offset // 2 + tile * rows
     # A signal of even length goes around together with its bands, and what lies beyond its ends is added as it does.
     circular = (rule == PERIODIZATION) | (rule == CROPPED)
-    lows = _coefficients(low_row, start - HALF + 1, low_length, valid, circular, known, HALF - 1, BLOCK)
-    highs = _coefficients(high_row, start - HALF + 1, high_length, valid, circular, known, HALF - 1, BLOCK)
-    loaded_low = _band(low_row, start, low_length, valid, circular, known, UNROLL)
-    loaded_high = _band(high_row, start, high_length, valid, circular, known, UNROLL)
+    lows = load_coefficients(low_row, start - HALF + 1, low_length, valid, circular, known, HALF - 1, BLOCK)
+    highs = load_coefficients(high_row, start - HALF + 1, high_length, valid, circular, known, HALF - 1, BLOCK)
+    loaded_low = load_band(low_row, start, low_length, valid, circular, known, UNROLL)
+    loaded_high = load_band(high_row, start, high_length, valid, circular, known, UNROLL)
     behind = tl.maximum(2 * valid + TAPS - 2 - offset - n, 0)  # samples beyond the end
     near = tl.maximum(offset, behind) + 1  # how far from an end they are added
     # Those that a rule adds: with periodization only the sample that repeats the last one to make the length even.
@@ -270,9 +129,12 @@ def up(
     last_outer = tl.where(circular, offset + tl.where(rule == PERIODIZATION, n % 2, 0), offset + behind)
     last_outer = tl.where(rule == ZERO, 0, last_outer)
     for t in range(start, tl.minimum(start + rows, (offset + total + 1) // 2), UNROLL):
-        low_span, high_span = lows + _split(loaded_low, UNROLL, BLOCK), highs + _split(loaded_high, UNROLL, BLOCK)
-        loaded_low = _band(low_row, t + UNROLL, low_length, valid, circular, known, UNROLL)
-        loaded_high = _band(high_row, t + UNROLL, high_length, valid, circular, known, UNROLL)
+        low_span, high_span = (
+            lows + split(loaded_low, UNROLL, BLOCK),
+            highs + split(loaded_high, UNROLL, BLOCK),
+        )
+        loaded_low = load_band(low_row, t + UNROLL, low_length, valid, circular, known, UNROLL)
+        loaded_high = load_band(high_row, t + UNROLL, high_length, valid, circular, known, UNROLL)
         first = 2 * t - offset
         sums = ()
         for u in tl.static_range(2 * UNROLL):
@@ -283,11 +145,11 @@ def up(
                 sum = tl.fma(high_taps[2 * j + u % 2], high_span[HALF - 1 + u // 2 - j], sum)
             sums = sums + (sum,)
         i = first + tl.arange(0, 2 * UNROLL)[:, None]
-        values = _joined(sums, 2 * UNROLL, BLOCK)
+        values = join(sums, 2 * UNROLL, BLOCK)
         if (first < near) | (first + 2 * UNROLL > n - near):
             for e in range(first_outer, last_outer):
                 q = tl.where(e < offset, e - offset, n + e - offset)
-                index = _source(q, q, q, n, rule, TAPS)
+                index = source_index(q, q, q, n, rule, TAPS)
                 if (index >= first) & (index < first + 2 * UNROLL):
                     outside = _extended(
                         low_row, high_row, low_column, high_column, q + offset, low_length, high_length,
@@ -309,7 +171,7 @@ def gradient(
 
     TAPS are those that one launch can keep in registers, of a filter of FILTER.
     """
-    c, tile, batch = _place(channels, tiles, BLOCK, VECTOR)
+    c, tile, batch = own_place(channels, tiles, BLOCK, VECTOR)
     known, part, batch = c < channels, batch.to(tl.int64) * tiles + tile, batch.to(tl.int64)
     n = tl.load(lengths + batch, mask=masked == MASKED, other=n).to(tl.int32)
     valid = tl.load(counts + batch, mask=masked == MASKED, other=count).to(tl.int32)
@@ -318,17 +180,17 @@ def gradient(
     low_sums = (tl.zeros((BLOCK,), tl.float32),) * TAPS
     high_sums = (tl.zeros((BLOCK,), tl.float32),) * TAPS
     end, front = tl.minimum(start + rows, valid), TAPS - 2 - offset
-    window = _samples(row, 2 * start - offset, x_length, n, rule, known, start < end, TAPS - 2, FILTER, BLOCK)
-    loaded = _tile(row, 2 * start + front, x_length, n, rule, known, start < end, 2 * UNROLL, FILTER)
-    loaded_low = _band(low_row, start, low_length, end, False, known, UNROLL)
-    loaded_high = _band(high_row, start, high_length, end, False, known, UNROLL)
+    window = load_samples(row, 2 * start - offset, x_length, n, rule, known, start < end, TAPS - 2, FILTER, BLOCK)
+    loaded = load_tile(row, 2 * start + front, x_length, n, rule, known, start < end, 2 * UNROLL, FILTER)
+    loaded_low = load_band(low_row, start, low_length, end, False, known, UNROLL)
+    loaded_high = load_band(high_row, start, high_length, end, False, known, UNROLL)
     for m in range(start, end, UNROLL):
-        span = window + _split(loaded, 2 * UNROLL, BLOCK)
-        lows, highs = _split(loaded_low, UNROLL, BLOCK), _split(loaded_high, UNROLL, BLOCK)
+        span = window + split(loaded, 2 * UNROLL, BLOCK)
+        lows, highs = split(loaded_low, UNROLL, BLOCK), split(loaded_high, UNROLL, BLOCK)
         next = m + UNROLL
-        loaded = _tile(row, 2 * next + front, x_length, n, rule, known, next < end, 2 * UNROLL, FILTER)
-        loaded_low = _band(low_row, next, low_length, end, False, known, UNROLL)
-        loaded_high = _band(high_row, next, high_length, end, False, known, UNROLL)
+        loaded = load_tile(row, 2 * next + front, x_length, n, rule, known, next < end, 2 * UNROLL, FILTER)
+        loaded_low = load_band(low_row, next, low_length, end, False, known, UNROLL)
+        loaded_high = load_band(high_row, next, high_length, end, False, known, UNROLL)
         for u in tl.static_range(UNROLL):
             more_low, more_high = (), ()
             for k in tl.static_range(TAPS):
@@ -338,5 +200,5 @@ def gradient(
         window = span[2 * UNROLL :]
     for k in tl.static_range(TAPS // 2):
         place = c[None, :] + (part * TAPS + 2 * k + tl.arange(0, 2)[:, None]) * channels
-        tl.store(low_gradient + place, _joined(low_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])
-        tl.store(high_gradient + place, _joined(high_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])
+        tl.store(low_gradient + place, join(low_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])
+        tl.store(high_gradient + place, join(high_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])

@@ -11,7 +11,8 @@ import numpy
 import torch
 import yaml
 
-from datamodules.reasoning.lego import CLAUSE, IDS, sample, to_batch
+from datamodules.reasoning.lego import to_batch
+from datamodules.reasoning.lego_sentences import CLAUSE, IDS, sample
 from wavspa_lit.reporting.runs import config_of
 from wavspa_lit.tasks import TokenReasoning
 

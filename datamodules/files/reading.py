@@ -1,9 +1,9 @@
-"""From files to packed arrays: which reader, which columns, one row after another in bounded memory."""
+"""From files to packed arrays: which columns, one row after another in bounded memory."""
 
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,19 +13,14 @@ import numpy
 
 from datamodules.bars import bar
 from datamodules.cache import Arrays
-from datamodules.errors import DataError, MissingData
-from datamodules.files import arrays, fasta
+from datamodules.errors import DataError
 from datamodules.files.buffers import Buffered
 from datamodules.files.encodings import Encoder, Encoding, Numbers, build_encoder
-from datamodules.files.folders import Folder
 from datamodules.files.labels import build_labels
-from datamodules.files.parquet import Parquet
-from datamodules.files.rows import Row, Table, ending_of
-from datamodules.files.series import Series
-from datamodules.files.tables import JsonLines, Separated
+from datamodules.files.opening import open_table
+from datamodules.files.rows import Row, Table
 from datamodules.names import Target
 
-FORMATS = "a .csv, .tsv, .jsonl, .parquet, .fasta, .npz or .ts file, or a folder with a folder per class"
 SPLIT_NAMES = {
     **{"train": 0, "training": 0},
     **{"val": 1, "valid": 1, "validation": 1, "dev": 1, "eval": 1},
@@ -59,44 +54,6 @@ class Reading:
     def ways(self) -> int:
         """Sequences of an example."""
         return 1 if self.text2 is None else 2
-
-
-def open_table(
-    path: str | Path, columns: Sequence[str] = (), delimiter: str | None = None, *, flag: str = "data.train"
-) -> Table:
-    """The reader of a file, by its ending.
-
-    Args:
-        path: The file or folder.
-        columns: Names of the columns, if the file has no line that names them.
-        delimiter: What separates columns; see `Separated`.
-        flag: The argument that gave the path, for messages.
-
-    Raises:
-        DataError: If there is no such file, or no reader for it.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return Folder(path)
-    if not path.is_file():
-        what = "no such file or folder" if not path.exists() else "a pipe or a device, which cannot be read twice"
-        raise MissingData(f"{flag} {path}: {what}; give {FORMATS}")
-    ending = ending_of(path)
-    if ending in (".csv", ".tsv") or (ending in (".txt", "") and columns):
-        return Separated(path, columns, delimiter)
-    kinds: dict[str, type[Table]] = {
-        **{".jsonl": JsonLines, ".json": JsonLines, ".parquet": Parquet, ".npz": arrays.Arrays, ".ts": Series},
-        **dict.fromkeys(fasta.ENDINGS, fasta.Fasta),
-    }
-    if ending not in kinds:
-        hint = {
-            ".npy": "; put it beside its labels: numpy.savez('data.npz', text=x, label=y)",
-            ".txt": "; data.columns names the columns of a file that is separated by tabs",
-        }.get(ending, "")
-        raise DataError(f"{flag} {path}: the ending {ending or '(none)'} is not known{hint}; give {FORMATS}")
-    if columns:
-        raise DataError(f"data.columns is for files without names of columns, and {path} has some; leave it out")
-    return kinds[ending](path)
 
 
 def pack(

@@ -15,7 +15,8 @@ from datamodules.cache import Arrays, cached, entry_of
 from datamodules.errors import DataError
 from datamodules.files.encodings import Encoding
 from datamodules.files.labels import build_labels
-from datamodules.files.reading import VERSION, Reading, about_of, open_table, pack, warn_of_skipped
+from datamodules.files.opening import open_table
+from datamodules.files.reading import VERSION, Reading, about_of, pack, warn_of_skipped
 from datamodules.files.schema import LONGEST, Schema, learn
 from datamodules.files.settings import Settings
 from datamodules.files.splitting import hold_out

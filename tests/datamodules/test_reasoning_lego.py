@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from datamodules.reasoning import Lego
-from datamodules.reasoning.lego import GROUPS, sample, sample_split, split_bucket
+from datamodules.reasoning.lego_sentences import GROUPS, sample, sample_split, split_bucket
 
 ELEMENTS = {"z2": [(0, 1), (1, 0)], "s3": list(itertools.permutations(range(3)))}
 WORDS = {"val": 0, "not": 1, "g1": 1, "g2": 2, "g3": 3, "g4": 4, "g5": 5}

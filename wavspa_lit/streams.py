@@ -37,14 +37,15 @@ def recording(graph: torch.cuda.CUDAGraph, pool: Any) -> Iterator[None]:
         pool: Its memory.
     """
     global _lanes
+    lanes: dict[int, torch.cuda.Stream] = {}
     with torch.cuda.graph(graph, pool=pool):
-        _lanes = {}
+        _lanes = lanes
         try:
             yield
-            for stream in _lanes.values():
-                torch.cuda.current_stream().wait_stream(stream)
-        finally:
+        finally:  # after an error, too, which would be hidden by that of a recording whose streams are left open
             _lanes = None
+            for stream in lanes.values():
+                torch.cuda.current_stream().wait_stream(stream)
 
 
 def lane() -> int:
@@ -66,8 +67,10 @@ def side_by_side(*calls: tuple[Callable[..., Tensor], tuple[Any, ...]]) -> list[
     results = [calls[0][0](*calls[0][1])]
     for number, (stream, call) in enumerate(zip(streams, calls[1:], strict=True), 1):
         token = _lane.set(number)
-        results.append(_on(stream, *call))
-        _lane.reset(token)
+        try:
+            results.append(_on(stream, *call))
+        finally:
+            _lane.reset(token)
     for stream, result in zip(streams, results[1:], strict=True):
         here.wait_stream(stream)
         result.record_stream(here)

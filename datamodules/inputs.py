@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError, check_file
 from datamodules.listing import files_in
 from datamodules.pictures import read_grey
 
@@ -34,9 +34,7 @@ def read_records(path: str | Path) -> list[Record]:
     path = Path(path)
     if path.is_dir():
         return _folder(path)
-    if not path.is_file():
-        what = "no such file or folder" if not path.exists() else "a pipe or a device, which cannot be read twice"
-        raise MissingData(f"--inputs {path}: {what}; give a {FORMATS}")
+    check_file(path, "--inputs", f"a {FORMATS}")
     read = READERS.get(path.suffix.lower())
     if read is None:
         raise DataError(f"--inputs {path}: {path.suffix or 'no ending'}; give a {FORMATS}")

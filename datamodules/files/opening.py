@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from datamodules.errors import DataError, MissingData
+from datamodules.errors import DataError, check_file
 from datamodules.files import arrays, fasta
 from datamodules.files.folders import Folder
 from datamodules.files.parquet import Parquet
@@ -31,9 +31,7 @@ def open_table(
     path = Path(path)
     if path.is_dir():
         return Folder(path)
-    if not path.is_file():
-        what = "no such file or folder" if not path.exists() else "a pipe or a device, which cannot be read twice"
-        raise MissingData(f"{flag} {path}: {what}; give {FORMATS}")
+    check_file(path, flag, FORMATS)
     ending = ending_of(path)
     if ending in (".csv", ".tsv") or (ending in (".txt", "") and columns):
         return Separated(path, columns, delimiter)

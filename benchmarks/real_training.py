@@ -262,6 +262,8 @@ def main() -> None:
     parser.add_argument("--kernels", type=int, default=0, metavar="STEPS", help="profile the kernels of that many more")
     parser.add_argument("flags", nargs="*", help="after --: more flags of wavspa fit")
     arguments = parser.parse_args()
+    if arguments.steps < 1 or arguments.warmup < 0:
+        parser.error(f"--steps must be at least 1, and --warmup 0; got {arguments.steps} and {arguments.warmup}")
     if arguments.kernels and not torch.cuda.is_available():
         parser.error("--kernels: there is no GPU; leave it away")
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"

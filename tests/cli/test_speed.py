@@ -49,7 +49,7 @@ def trained(graphs, encodings, **settings):
 
 @pytest.fixture
 def kernels_that_repeat(monkeypatch):
-    """Two kernels of attention, cuDNN's and the memory-efficient one, add up gradients in any order, or only warn."""
+    """Without cuDNN's attention and the memory-efficient one, which add up gradients in any order."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cuda.enable_cudnn_sdp(False)

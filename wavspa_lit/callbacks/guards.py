@@ -18,8 +18,8 @@ from wavspa_lit.files import replacing
 AHEAD = 4
 """Steps that a GPU is given before the first of them has to be done.
 
-Batches of many lengths take it more or less time. If it were given one step at a time, it would run out of work behind
-short ones.
+Batches of many lengths take it more or less time. With one step at a time it could run out of work after short batches,
+because Python takes equally long for all. The batches of these steps stay in memory.
 """
 
 

@@ -58,12 +58,12 @@ def launch(
     """Launches a kernel, unless there is nothing to compute.
 
     Args:
-        name: Of the kernel.
+        name: The kernel's name, by which tiles are chosen.
         kernel: The kernel, as `wrap_triton` gives it.
-        arguments: Its first ones; the sixth and the seventh are row lengths, or None.
-        strides: Its next ones.
+        arguments: The kernel's first arguments. The sixth and the seventh are the lengths of rows, or None.
+        strides: The arguments that follow these.
         size: Batch, coefficients, channels and taps.
-        constants: The rule, one of `RULES`, and what the kernel knows when it is compiled.
+        constants: The rule, one of `RULES`, and the numbers of taps for which the kernel is compiled.
     """
     batch, count, channels, taps = size
     if not isinstance(count, torch.SymInt) and not batch * count * channels:

@@ -13,7 +13,7 @@ task are measured with the same batches, because warm-up and measurement are cou
 The peer is `torch.nn.TransformerEncoderLayer` with a padding mask instead of our blocks, in the same training. Valid
 tokens are those that are not padding. The GPU works for the share of time that NVML reports ("utilization"), the mean
 over the measured time. First steps count from the start of the process to the end of the first training step; "later"
-is the slowest step of the warm-up after that, in which a new length is compiled or recorded.
+is the slowest step of the warm-up after that, in which a new length is compiled or recorded; stderr says which.
 """
 
 import argparse
@@ -66,7 +66,8 @@ class Meter(Callback):
         self.marks: dict[str, float] = {}
         self.tokens: Tensor | int = 0
         self.steps = self.sequences = self.warm = 0
-        self.slowest = self.previous = 0.0
+        self.slowest = (0.0, 0, 0)  # seconds, step, length
+        self.previous = 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Notes when model and data exist."""
@@ -90,7 +91,10 @@ class Meter(Callback):
         elif self.profile:
             self.profile.count(valid_tokens(batch))
         elif "start" not in self.marks:
-            self.slowest, self.previous, self.warm = max(self.slowest, now - self.previous), now, self.warm + 1
+            self.warm += 1
+            length = next(batch[name] for name in ("tokens", "features") if name in batch).shape[1]
+            self.slowest = max(self.slowest, (now - self.previous, self.warm + 1, length))
+            self.previous = now
         else:
             self.tokens += valid_tokens(batch)
             self.steps, self.sequences = self.steps + 1, self.sequences + len(batch["labels"])
@@ -245,10 +249,11 @@ def row(task: str, model: str, arguments: argparse.Namespace) -> tuple[str, dict
     for name, numbers in (("cold", cold), ("warm", warm)):
         moments = ", ".join(f"{mark} {moment:.1f} s" for mark, moment in numbers["marks"].items())
         print(f"{task}, {model}, {name}: {moments}; {numbers['said']}", file=sys.stderr, flush=True)
+    print("slowest step after the first: {:.1f} s, step {}, length {}".format(*cold["slowest"]), file=sys.stderr)
     taken = cold["marks"]["end"] - cold["marks"]["start"]
     cells = [task, MODELS[model][0], f"{cold['tokens'] / taken / 1e6:.3f}", f"{cold['sequences'] / taken:,.0f}"]
     cells += [f"{cold['steps'] / taken:.2f}", f"{cold['busy']:.0f} %", f"{cold['marks']['first step']:.1f}"]
-    cells += [f"{warm['marks']['first step']:.1f}", f"{cold['slowest']:.1f}", f"{cold['memory']:,.0f}"]
+    cells += [f"{warm['marks']['first step']:.1f}", f"{cold['slowest'][0]:.1f}", f"{cold['memory']:,.0f}"]
     return f"| {' | '.join(cells)} |", cold["kernels"]
 
 

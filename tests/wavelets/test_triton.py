@@ -4,6 +4,8 @@ On a CPU, Triton interprets kernels one operation at a time. Signals are shorter
 """
 
 import os
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -183,3 +185,14 @@ def test_kernels_that_are_compiled_ahead_serve_a_training():
     mask = torch.arange(77, device=DEVICE) < torch.tensor([[77], [40], [3]], device=DEVICE)
     run(torch.randn(3, 77, 48, device=DEVICE, dtype=torch.bfloat16), bank, "periodization", mask, "triton")
     assert compiled() == before and all(before)
+
+
+@pytest.mark.parametrize("first,second", [("down", "up"), ("up", "gradient")])
+def test_a_later_process_finds_the_compiled_kernels(first, second):
+    """Whichever of them it needs first: threads compile them in any order, and the first forward pass waits for it."""
+    code = "import sys; from wavspa_lit.wavelets.backends import triton_kernels as kernels\n"
+    code += "print(sorted((name, getattr(kernels, name).cache_key) for name in sys.argv[1:]))"
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    orders = ((first, second), (second, first))
+    keys = {subprocess.check_output([sys.executable, "-c", code, *names], env=environment) for names in orders}
+    assert len(keys) == 1

@@ -202,3 +202,9 @@ def gradient(
         place = c[None, :] + (part * TAPS + 2 * k + tl.arange(0, 2)[:, None]) * channels
         tl.store(low_gradient + place, join(low_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])
         tl.store(high_gradient + place, join(high_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])
+
+
+# Triton finds compiled kernels in its cache by a hash. That of kernels that share functions depends on which of them it
+# hashes first, so that those that threads compile would be compiled again at random (mended by its pull request 10494).
+for _kernel in (down, up, gradient):
+    getattr(_kernel, "cache_key", None)  # interpreted kernels have none

@@ -92,8 +92,7 @@ class Meter(Callback):
             self.profile.count(valid_tokens(batch))
         elif "start" not in self.marks:
             self.warm += 1
-            length = next(batch[name] for name in ("tokens", "features") if name in batch).shape[1]
-            self.slowest = max(self.slowest, (now - self.previous, self.warm + 1, length))
+            self.slowest = max(self.slowest, (now - self.previous, self.warm + 1, inputs_of(batch).shape[1]))
             self.previous = now
         else:
             self.tokens += valid_tokens(batch)
@@ -124,8 +123,13 @@ class Meter(Callback):
 
 def valid_tokens(batch: dict[str, Tensor]) -> Tensor | int:
     """Tokens of a batch that are not padding."""
-    tokens = next(batch[name] for name in ("tokens", "features") if name in batch)
-    return batch["mask"].sum() if "mask" in batch else tokens.shape[0] * tokens.shape[1]
+    inputs = inputs_of(batch)
+    return batch["mask"].sum() if "mask" in batch else inputs.shape[0] * inputs.shape[1]
+
+
+def inputs_of(batch: dict[str, Tensor]) -> Tensor:
+    """What the encoder reads of a batch: (batch, length), or (batch, length, channels)."""
+    return next(batch[name] for name in ("tokens", "features") if name in batch)
 
 
 class PeerBlock(nn.Module):

@@ -189,7 +189,7 @@ def test_kernels_that_are_compiled_ahead_serve_a_training():
 
 @pytest.mark.parametrize("first,second", [("down", "up"), ("up", "gradient")])
 def test_a_later_process_finds_the_compiled_kernels(first, second):
-    """Whichever of them it needs first: threads compile them in any order, and the first forward pass waits for it."""
+    """The hash by which Triton finds a kernel does not depend on which kernel is needed first, as threads need them."""
     code = "import sys; from wavspa_lit.wavelets.backends import triton_kernels as kernels\n"
     code += "print(sorted((name, getattr(kernels, name).cache_key) for name in sys.argv[1:]))"
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}

@@ -105,12 +105,11 @@ class Attention(nn.Module, ABC):
     def mix_tokens(self, x: Tensor, mask: Tensor | None, position: Tensor | None) -> Tensor:
         """`forward` with positions that are known, so that compiled code need not know the stride."""
         batch, length, _ = x.shape
-        qkv = self.qkv(x).view(batch, length, 3, self.heads, self.head_dim)
-        q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))
+        q, k, v = self.qkv(x).view(batch, length, 3, self.heads, self.head_dim).unbind(2)
         if self.positions == "rotary" and position is not None:
-            at = position if position.dim() == 1 else position[:, None]
-            q, k = rotate(q, at), rotate(k, at)
-        out = self.attend(q, k, v, mask)
+            q, k = rotate(q, position[..., None]), rotate(k, position[..., None])
+        # Rotated or not, heads lie inside tokens in memory, see `with_channels`.
+        out = self.attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask)
         return self.output(out.transpose(1, 2).reshape(batch, length, self.heads * self.head_dim))
 
     @abstractmethod

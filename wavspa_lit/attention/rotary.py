@@ -8,8 +8,9 @@ def rotate(x: Tensor, position: Tensor, base: float = 10_000.0) -> Tensor:
     """Rotates channel pairs (i, i + head_dim / 2) by an angle proportional to the position.
 
     Args:
-        x: (batch, heads, length, head_dim) with an even head_dim, any floating dtype.
-        position: (length,) or (batch, 1, length), where the entries lie, in tokens.
+        x: (..., head_dim) with an even head_dim, any floating dtype.
+        position: Broadcasts to the axes before head_dim: where the entries lie, in tokens. For x (batch, length, heads,
+            head_dim) it is (length, 1) or (batch, length, 1).
         base: The angle of channel pair i is position · base^(-2i / head_dim).
 
     Returns:

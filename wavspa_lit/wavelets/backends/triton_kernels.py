@@ -204,7 +204,8 @@ def gradient(
         tl.store(high_gradient + place, join(high_sums[2 * k : 2 * k + 2], 2, BLOCK), mask=known[None, :])
 
 
-# Triton finds compiled kernels in its cache by a hash. That of kernels that share functions depends on which of them it
-# hashes first, so that those that threads compile would be compiled again at random (mended by its pull request 10494).
+# Triton finds a compiled kernel in its cache by a hash. For kernels that share functions it depends on which of them is
+# hashed first (mended by Triton's pull request 10494). They are hashed here, because threads that compile them in any
+# order would often not find what an earlier process has compiled.
 for _kernel in (down, up, gradient):
     getattr(_kernel, "cache_key", None)  # interpreted kernels have none

@@ -42,7 +42,9 @@ class PackedDataset(BatchDataset):
         seed: int = 0,
         ways: Literal[1, 2] = 1,
     ) -> None:
-        self.tokens, self.offsets, self.labels, self.padding_id = tokens, offsets, labels, padding_id
+        # A slice of a memory map takes several times as long as one of an array that it is seen as.
+        self.tokens, self.offsets, self.labels = map(numpy.asarray, (tokens, offsets, labels))
+        self.padding_id = padding_id
         self.shift, self.limit, self.pad_to, self.ways = shift, limit, pad_to, ways
         self.augment, self.seed = augment, seed
 
@@ -68,7 +70,8 @@ class PackedDataset(BatchDataset):
         lengths = numpy.array([len(sequence) for sequence in sequences])
         mask = numpy.arange(self.pad_to or lengths.max()) < lengths[:, None]
         tokens = numpy.full(mask.shape, self.padding_id, dtype=numpy.int64)
-        tokens[mask] = numpy.concatenate(sequences).astype(numpy.int64) + self.shift
+        for row, sequence in zip(tokens, sequences, strict=True):
+            numpy.add(sequence, self.shift, out=row[: len(sequence)], dtype=numpy.int64)
         shape = (len(indices), self.ways, -1) if self.ways > 1 else (len(indices), -1)
         batch = {
             "tokens": torch.from_numpy(tokens).view(shape),

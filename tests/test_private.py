@@ -8,12 +8,20 @@ import torch
 import torch._inductor.async_compile
 import torch.distributed.tensor._redistribute
 import torch.distributed.tensor.debug
+from lightning import Callback, Trainer
 from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.strategies import DDPStrategy
 
-from wavspa_lit.private import known_classes_only, parsing_settings
+from wavspa_lit.private import (
+    HOOKS_OF_A_STEP,
+    known_classes_only,
+    leave_out_idle_hooks,
+    loops_state,
+    parsing_settings,
+)
 from wavspa_lit.private_torch import exporting, set_option
 
 
@@ -80,6 +88,39 @@ def test_an_option_that_is_gone_is_passed_over():
 def test_private_values_are_there():
     assert "self._batches_that_stepped" in inspect.getsource(_TrainingEpochLoop.__init__)
     assert DDPStrategy(static_graph=True)._ddp_kwargs == {"static_graph": True}
+
+
+class Watch(Callback):
+    """Compares the state of the loops with what Lightning says at each step."""
+
+    def __init__(self):
+        self.states = []
+
+    def on_train_batch_end(self, trainer, *_):
+        assert loops_state(trainer) == trainer.fit_loop.state_dict()
+        self.states.append(loops_state(trainer))
+
+
+def test_the_state_of_the_loops_is_lightnings(tmp_path):
+    watch = Watch()
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    Trainer(max_epochs=2, accelerator="cpu", default_root_dir=tmp_path, callbacks=[watch], **options).fit(BoringModel())
+    counts = [state["epoch_loop.batch_progress"]["total"]["ready"] for state in watch.states]
+    assert counts == list(range(1, 129))  # the earlier ones did not change with the loops
+
+
+def test_only_hooks_that_do_nothing_are_left_out(tmp_path):
+    class Own(Callback):
+        """With a hook of its class and one of its own."""
+
+        def on_train_batch_end(self, *_):
+            pass
+
+    own, inherited = Own(), type("Inherited", (Own,), {})()
+    own.on_after_backward = print
+    leave_out_idle_hooks(Trainer(callbacks=[own, inherited], logger=False, default_root_dir=tmp_path))
+    left = [{name for name in HOOKS_OF_A_STEP if callable(getattr(each, name))} for each in (own, inherited)]
+    assert left == [{"on_train_batch_end", "on_after_backward"}, {"on_train_batch_end"}]
 
 
 def test_restrictions_on_imports_are_lifted_again():

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.half_weights import weights_cast_once
+from wavspa_lit.padding import refuse_gaps
 from wavspa_lit.speed import CompiledMethod
 from wavspa_lit.streams import recording
 
@@ -18,7 +19,7 @@ WARM_UP = 3
 
 
 class GraphedStates:
-    """An encoder's `states` in training as two CUDA graphs for each shape: one forth, one back.
+    """An encoder's `states`, or a task's `answer`, in training as two CUDA graphs for each shape: one forth, one back.
 
     Python launches two graphs a step instead of hundreds of kernels, for which a GPU would wait. A graph is recorded
     when a shape first occurs. All graphs use the same memory, so that a second call before the backward pass of the
@@ -26,25 +27,31 @@ class GraphedStates:
     gradients, as in evaluations, nothing is recorded.
 
     Args:
-        encoder: The encoder, whose method is replaced. Its parameters stay where they are in memory from now on.
+        encoder: The encoder, whose `states` are replaced. Its parameters stay where they are in memory from now on.
+        task: A module of the encoder and a `head`, whose `answer` is replaced instead; for its head the same holds.
     """
 
-    def __init__(self, encoder: "Encoder") -> None:
-        self.encoder, self.plain = encoder, encoder.states
+    def __init__(self, encoder: "Encoder", task: Any = None) -> None:
+        self.encoder, self.task = encoder, task
+        self.plain = encoder.states if task is None else task.answer
         self._graphs: dict[Any, RecordedStates] = {}
         self._pending = False
         self._pool: Any = None
-        encoder.states = self  # type: ignore[method-assign]
+        if task is None:
+            encoder.states = self  # type: ignore[method-assign]
+        else:
+            task.answer = self
 
     def __call__(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
-        """See `Encoder.states`."""
+        """See `Encoder.states`, `Task.answer`."""
         if not (self.encoder.training and torch.is_grad_enabled() and inputs.is_cuda) or self._pending:
             return self.plain(inputs, mask)
         arguments = (inputs,) if mask is None else (inputs, mask)
         key = (inputs.shape, inputs.dtype, mask is None)
         if key not in self._graphs:
             self._pool = self._pool or torch.cuda.graph_pool_handle()
-            parameters = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+            modules = [self.encoder] if self.task is None else [self.encoder, self.task.head]
+            parameters = [each for module in modules for each in module.parameters() if each.requires_grad]
             self._graphs[key] = RecordedStates(self._plain, arguments, parameters, self._pool)
         self._pending = True
         states = self._graphs[key](*arguments)
@@ -52,6 +59,8 @@ class GraphedStates:
         return states
 
     def _plain(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is not None and self.task is not None and self.encoder.exact_padding:
+            refuse_gaps(mask)  # at each replay: an encoder looks at a mask once, and all replays have the same
         with weights_cast_once(self.encoder):
             return self.plain(inputs, mask)
 
@@ -137,9 +146,9 @@ class _Replay(torch.autograd.Function):
         return *[None] * ctx.unknown, *(value.detach() for value in recorded.gradients[:known])
 
 
-def as_it_was(encoder: nn.Module) -> None:
+def as_it_was(whole: nn.Module) -> None:
     """Takes back what `compile_blocks` and `GraphedStates` have put into a module; compiled code is kept for later."""
-    for module in encoder.modules():
+    for module in whole.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, CompiledMethod | GraphedStates):
                 delattr(module, name)

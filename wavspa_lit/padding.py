@@ -43,13 +43,13 @@ def check_padding(mask: Tensor | None) -> None:
     if torch.compiler.is_compiling():
         return
     if mask.is_inference():  # such tensors do not count their changes, so each pass through a model reads them anew
-        once(mask, "checked", lambda: _refuse_gaps(mask))
+        once(mask, "checked", lambda: refuse_gaps(mask))
     elif _checked.get(mask) != mask._version:
-        _refuse_gaps(mask)
+        refuse_gaps(mask)
         _checked[mask] = mask._version
 
 
-def _refuse_gaps(mask: Tensor) -> None:
+def refuse_gaps(mask: Tensor) -> None:
     """Reads the mask, see `check_padding`."""
     whole = mask[..., 1:] <= mask[..., :-1]
     if mask.is_cuda:

@@ -11,10 +11,13 @@ What is used of PyTorch in the same way is in `private_torch.py`, which imports 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import jsonargparse
 from jsonargparse._common import parsing_settings
-from lightning import Trainer
+from lightning import Callback, Trainer
+from lightning.pytorch.loops.loop import _Loop
+from lightning.pytorch.loops.progress import _BaseProgress
 from lightning.pytorch.strategies import DDPStrategy
 
 
@@ -43,12 +46,57 @@ def put_loaders_where_the_checkpoint_was(trainer: Trainer) -> None:
     trainer.fit_loop._load_combined_loader_states()
 
 
+def loops_state(trainer: Trainer) -> dict[str, Any]:
+    """What `trainer.fit_loop.state_dict()` returns, without the deep copy of every number that `asdict` makes there.
+
+    https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.6/src/lightning/pytorch/loops/loop.py
+    """
+    state: dict[str, Any] = {}
+    loops: list[tuple[str, _Loop]] = [("", trainer.fit_loop)]
+    while loops:
+        prefix, loop = loops.pop()
+        state[f"{prefix}state_dict"] = loop.on_save_checkpoint()
+        for name, value in vars(loop).items():
+            if isinstance(value, _BaseProgress):
+                state[prefix + name] = _plain(value)
+            elif isinstance(value, _Loop):
+                loops.append((f"{prefix}{name}.", value))
+    return state
+
+
+def _plain(progress: _BaseProgress) -> dict[str, Any]:
+    parts = vars(progress).items()
+    return {name: _plain(value) if isinstance(value, _BaseProgress) else value for name, value in parts}
+
+
 def leave_signals_to_us(trainer: Trainer) -> None:
     """Stops the ranks' own agreement on a signal, which waits for the GPU at every step.
 
     https://github.com/Lightning-AI/pytorch-lightning/issues/21487
     """
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+
+
+HOOKS_OF_A_STEP = (
+    "on_train_batch_start",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+    "on_train_batch_end",
+)
+
+
+def leave_out_idle_hooks(trainer: Trainer) -> None:
+    """Saves a training step the calls of hooks that callbacks do not have, a hundred of them.
+
+    Lightning passes over hooks that are not callable.
+    https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.6/src/lightning/pytorch/trainer/call.py
+    """
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for name in HOOKS_OF_A_STEP:
+            if getattr(callback, name) == getattr(Callback, name).__get__(callback):
+                setattr(callback, name, None)
 
 
 def keep_gradients_in_buckets(trainer: Trainer) -> None:

@@ -32,7 +32,7 @@ from wavspa_lit.callbacks import (
 )
 from wavspa_lit.callbacks.loggers import Board
 from wavspa_lit.callbacks.progress import Bar, Lines, on_terminal
-from wavspa_lit.private import keep_gradients_in_buckets
+from wavspa_lit.private import keep_gradients_in_buckets, leave_out_idle_hooks
 
 _NAMES = {"enable_version_counter": False, "auto_insert_metric_name": False}
 BEST = {"filename": "best", "monitor": "val/acc", "mode": "max", **_NAMES}
@@ -110,6 +110,7 @@ def build_trainer(
         **{"enable_model_summary": False, **options, "profiler": options.get("profiler") or Unprofiled()},
     )
     keep_gradients_in_buckets(trainer)
+    leave_out_idle_hooks(trainer)
     return trainer
 
 

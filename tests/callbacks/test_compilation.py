@@ -58,8 +58,7 @@ class Watch(Callback):
     """What the encoder's methods are while it trains."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        encoder = pl_module.encoder
-        self.kinds = {type(each) for module in encoder.modules() for each in vars(module).values()}
+        self.kinds = {type(each) for module in pl_module.modules() for each in vars(module).values()}
 
 
 def test_a_task_can_be_trained_again(tmp_path):
@@ -77,6 +76,6 @@ def test_a_task_can_be_trained_again(tmp_path):
         assert {CompiledMethod, GraphedStates} <= watch.kinds
         assert not any(
             isinstance(each, CompiledMethod | GraphedStates)
-            for module in task.encoder.modules()
+            for module in task.modules()
             for each in vars(module).values()
         )

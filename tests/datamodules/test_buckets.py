@@ -93,6 +93,11 @@ def dataset(lengths):
     return PackedDataset(tokens, numpy.concatenate(([0], lengths.cumsum())), numpy.arange(len(lengths)))
 
 
+def test_the_shift_is_added_to_the_largest_byte_as_well():
+    packed = PackedDataset(numpy.array([255, 0, 7], numpy.uint8), numpy.array([0, 1, 3]), numpy.zeros(2), shift=1)
+    assert packed[numpy.array([0, 1])]["tokens"].tolist() == [[256, 0], [1, 8]]
+
+
 def test_batches_have_few_shapes_and_resume_in_the_middle():
     lengths = numpy.random.default_rng(1).integers(5, 200, 60)
     allowed = choose_lengths(lengths, 4)

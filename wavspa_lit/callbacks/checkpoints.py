@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from wavspa_lit.files import replacing
-from wavspa_lit.private import put_loaders_where_the_checkpoint_was
+from wavspa_lit.private import loops_state, put_loaders_where_the_checkpoint_was
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -47,7 +47,7 @@ class LastCheckpoint(ModelCheckpoint):
         if trainer.global_step == self._step:
             return  # gradients are being accumulated
         self._step = trainer.global_step
-        self._loops = loops = trainer.fit_loop.state_dict()
+        self._loops = loops = loops_state(trainer)
         loops["state_dict"] = copy.deepcopy(loops["state_dict"])  # has the loaders' states; the rest is new every time
         if (trainer.should_stop or trainer.global_step == trainer.max_steps) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)

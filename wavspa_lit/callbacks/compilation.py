@@ -9,6 +9,7 @@ from wavspa_lit.choices import check
 from wavspa_lit.graphs import GraphedStates, as_it_was
 from wavspa_lit.nn import Encoder
 from wavspa_lit.speed import Speed, compile_blocks
+from wavspa_lit.tasks.base import Task
 from wavspa_lit.wavelets import FilterBank
 from wavspa_lit.wavelets.backends.ahead import compile_kernels
 
@@ -44,12 +45,12 @@ class Compilation(Callback):
         compile_blocks(encoder.blocks, parts=self.speed == "graphs")
         if self.speed == "graphs":
             compile_blocks([encoder.norm])  # 2 % of a step's kernels
-            GraphedStates(encoder)
+            GraphedStates(encoder, pl_module if takes_the_head(pl_module) else None)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leaves the encoder as it was: the parameters lie elsewhere in another training, and graphs would not know."""
-        if isinstance(encoder := getattr(pl_module, "encoder", None), Encoder):
-            as_it_was(encoder)
+        if isinstance(getattr(pl_module, "encoder", None), Encoder):
+            as_it_was(pl_module)
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leaves compiled code unused."""
@@ -71,6 +72,12 @@ class Compilation(Callback):
     def _wait(self) -> None:
         while self._kernels:
             self._kernels.pop().join()
+
+
+def takes_the_head(module: LightningModule) -> bool:
+    """Whether graphs hold a task's head as well. Each keeps its outputs, which are many for a large vocabulary."""
+    ours = isinstance(module, Task) and type(module).forward is Task.forward  # which takes them
+    return ours and module.hparams["num_classes"] <= module.encoder_config.dim
 
 
 def start_kernels(encoder: Encoder, device: torch.device) -> list[Thread]:

@@ -63,6 +63,15 @@ class FusedAdamW(AdamW):
             torch._fused_adamw_(*lists, beta1=beta1, beta2=beta2, **settings)
         return loss
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """See `torch.optim.Optimizer.zero_grad`, which looks at devices and profilers first."""
+        if not set_to_none:
+            super().zero_grad(set_to_none=False)
+            return
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def _collect(self, group: dict[str, Any]) -> tuple[list[Tensor], ...]:
         """Parameters that have gradients, these, and their state, which is made where it is missing."""
         lists: tuple[list[Tensor], ...] = ([], [], [], [], [], [])

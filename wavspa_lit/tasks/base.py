@@ -97,6 +97,13 @@ class Task(Optimised, Checkpointed, ABC):
         """Counts (label, prediction) of the latest evaluation of a split, if `imbalance_metrics` are asked for."""
         self._logged = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lightning notes some fifty times a step which hook runs; a module would look for tensors in it."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     @classmethod
     def for_data(cls, facts: Any, **settings: Any) -> Self:
         """A task for the data that have these facts.
@@ -126,22 +133,26 @@ class Task(Optimised, Checkpointed, ABC):
                 )
             self.objective.prepare(data.training_labels())
 
-    def encode(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """States and mask of the sequences of a batch; see `Encoder.forward`.
+    def inputs_of(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """What the encoder takes of a batch, and its mask.
 
         Args:
             batch: `tokens` (batch, length), or `features` (batch, length, channels), and `mask` (batch, length), if
                 there is padding.
         """
-        return self.encoder(batch[self.input_name], batch.get("mask"))
+        return batch[self.input_name], batch.get("mask")
+
+    def answer(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """What `forward` returns, for `inputs_of` a batch."""
+        return self.objective.decode(self.head(*self.encoder(inputs, mask)))
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (*labels' shape, classes), or for labels that are not a class each, a number for each of them.
 
         Args:
-            batch: See `encode`.
+            batch: See `inputs_of`.
         """
-        return self.objective.decode(self.head(*self.encode(batch)))
+        return self.answer(*self.inputs_of(batch))
 
     def trained_labels(self, batch: Batch) -> Tensor:
         """The labels that the loss is taken over; `IGNORED` elsewhere."""

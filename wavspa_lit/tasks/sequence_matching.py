@@ -65,8 +65,8 @@ class SequenceMatching(Task):
             second_layer=config.conventions.second_layer,
         )
 
-    def encode(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """See `Task.encode`; the two sequences of a pair follow each other.
+    def inputs_of(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """See `Task.inputs_of`; the two sequences of a pair follow each other.
 
         Args:
             batch: `tokens` (batch, 2, length), or `features` (batch, 2, length, channels), and `mask` (batch, 2,
@@ -74,4 +74,4 @@ class SequenceMatching(Task):
         """
         mask = batch.get("mask")
         inputs = batch[self.input_name].flatten(0, 1)
-        return self.encoder(inputs, None if mask is None else mask.flatten(0, 1))
+        return inputs, None if mask is None else mask.flatten(0, 1)

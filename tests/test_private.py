@@ -9,6 +9,7 @@ import torch._inductor.async_compile
 import torch.distributed.tensor._redistribute
 import torch.distributed.tensor.debug
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.loops.fit_loop import _FitLoop
@@ -32,6 +33,7 @@ from wavspa_lit.private_torch import exporting, set_option
         *((LightningCLI, f"_{name}") for name in ("parser", "get")),
         (_TrainingEpochLoop, "_broadcast_sigterm_tensor"),
         (_FitLoop, "_load_combined_loader_states"),
+        (LearningRateMonitor, "_extract_stats"),
         (torch.distributed.tensor.debug, "_clear_sharding_prop_cache"),
         (torch.distributed.tensor._redistribute, "clear_redistribute_planner_cache"),
         (torch._inductor.async_compile.AsyncCompile, "warm_pool"),
@@ -55,10 +57,8 @@ def test_private_methods_are_there(owner, name):
         (torch._inductor.config.triton, "mix_order_reduction", "speed.py"),
         (torch.optim.AdamW([torch.zeros(1)], fused=True), "_step_supports_amp_scaling", "optim/adamw.py"),
         (torch.optim.AdamW, "_init_group", "optim/adamw.py"),
-        *(
-            (torch, name, "optim/adamw.py")
-            for name in ("_fused_adamw_", "_foreach_add_", "_foreach_mul_", "_foreach_norm")
-        ),
+        *((torch, name, "optim/adamw.py") for name in ("_fused_adamw_", "_foreach_add_")),
+        *((torch, name, "optim/clipping.py") for name in ("_foreach_mul_", "_foreach_norm")),
     ],
 )
 def test_what_is_used_of_pytorch_is_there(owner, name, file):

@@ -87,9 +87,9 @@ class RecordedStates:
     ) -> None:
         self.arguments = tuple(argument.clone() for argument in arguments)
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        # Autograd must know one parameter at least, to ask for a gradient at all.
-        self.known = len(parameters) if distributed else 1
-        self.parameters = parameters
+        self.known, self.parameters = len(parameters) if distributed else 0, parameters
+        # Autograd asks for no gradient at all unless one of the tensors that it knows wants one.
+        self.wanting = torch.zeros((), device=arguments[0].device, requires_grad=True)
         # Recording draws random numbers: a training that resumes records at another step, and must not see it.
         device = arguments[0].device
         before = torch.cuda.get_rng_state(device)
@@ -114,7 +114,7 @@ class RecordedStates:
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         """The function of arguments of the recorded shapes."""
-        return _Replay.apply(self, *arguments, *self.parameters[: self.known])  # type: ignore[no-untyped-call]
+        return _Replay.apply(self, self.wanting, *arguments, *self.parameters[: self.known])  # type: ignore[no-untyped-call]
 
 
 def as_laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:
@@ -126,8 +126,8 @@ def as_laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:
 
 class _Replay(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, recorded: RecordedStates, *tensors: Tensor) -> Tensor:
-        ctx.recorded, ctx.unknown = recorded, len(recorded.arguments) + 1
+    def forward(ctx: Any, recorded: RecordedStates, wanting: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.recorded, ctx.without = recorded, len(recorded.arguments) + 2
         for own, given in zip(recorded.arguments, tensors, strict=False):
             own.copy_(given)
         recorded.forth.replay()
@@ -143,7 +143,7 @@ class _Replay(torch.autograd.Function):
         for parameter, value in zip(recorded.parameters[own], recorded.gradients[own], strict=True):
             # There is a gradient already where the encoder has run without a graph besides.
             parameter.grad = value if parameter.grad is None else parameter.grad + value
-        return *[None] * ctx.unknown, *(value.detach() for value in recorded.gradients[:known])
+        return *[None] * ctx.without, *(value.detach() for value in recorded.gradients[:known])
 
 
 def as_it_was(whole: nn.Module) -> None:

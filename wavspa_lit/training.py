@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 
@@ -20,6 +20,7 @@ from wavspa_lit.callbacks import (
     GradientNorm,
     Health,
     LastCheckpoint,
+    LearningRates,
     NaNGuard,
     PredictionTable,
     Preemption,
@@ -83,7 +84,7 @@ def build_trainer(
     if logger in (None, True):
         logger = Board(folder, name="", version="", default_hp_metric=False)
     others = as_list(callbacks)
-    ours: list[Callback] = [] if logger is False else [LearningRateMonitor(logging_interval="step")]
+    ours: list[Callback] = [] if logger is False else [LearningRates(logging_interval="step")]
     ours += [
         ScoreMonitor(),
         StepSeeds(),

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from wavspa_lit.nn import Encoder, EncoderConfig
 from wavspa_lit.optim import OptimizerConfig, parameter_groups, schedule_factor
 from wavspa_lit.optim.adamw import FusedAdamW
+from wavspa_lit.optim.clipping import RecordedClipping
 from wavspa_lit.wavelets import WaveletConfig
 
 
@@ -138,3 +139,20 @@ def test_the_fused_optimiser_computes_what_pytorchs_fused_one_computes():
             if step == 3:
                 optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
         assert all(map(torch.equal, *(list(model.parameters()) for model in models)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_recorded_clipping_clips_on_a_gpu():
+    """To the bit what PyTorch does, at several places in memory, and by another norm."""
+    places = [[torch.empty(size, device="cuda") for size in (3, 1000, 7)] for _ in range(3)]
+    recorded = RecordedClipping()
+    for step in range(12):
+        gradients, norm = places[step % 3], 1.0 if step < 6 else 0.5
+        for gradient in gradients:
+            gradient.normal_()
+        copies = [torch.nn.Parameter(gradient) for gradient in gradients]
+        for copied, gradient in zip(copies, gradients, strict=True):
+            copied.grad = gradient.clone()
+        recorded(gradients, norm)
+        nn.utils.clip_grad_norm_(copies, norm, foreach=True)
+        assert all(torch.equal(copied.grad, gradient) for copied, gradient in zip(copies, gradients, strict=True))

@@ -9,7 +9,7 @@ from wavspa_lit.callbacks.extrapolation import ExtrapolationCurve
 from wavspa_lit.callbacks.front_page import FrontPage
 from wavspa_lit.callbacks.guards import NaNGuard, StopEarly
 from wavspa_lit.callbacks.health import Health
-from wavspa_lit.callbacks.monitors import GradientNorm, Throughput
+from wavspa_lit.callbacks.monitors import GradientNorm, LearningRates, Throughput
 from wavspa_lit.callbacks.predictions import PredictionTable
 from wavspa_lit.callbacks.preemption import Preemption
 from wavspa_lit.callbacks.results import Results
@@ -30,6 +30,7 @@ __all__ = [
     "GradientNorm",
     "Health",
     "LastCheckpoint",
+    "LearningRates",
     "NaNGuard",
     "PredictionTable",
     "Preemption",

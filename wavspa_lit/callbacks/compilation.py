@@ -8,6 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from wavspa_lit.choices import check
 from wavspa_lit.graphs import GraphedStates, as_it_was
 from wavspa_lit.nn import Encoder
+from wavspa_lit.optim import FusedAdamW
 from wavspa_lit.speed import Speed, compile_blocks
 from wavspa_lit.tasks.base import Task
 from wavspa_lit.wavelets import FilterBank
@@ -64,6 +65,9 @@ class Compilation(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Waits for the kernels where there was no check."""
         self._wait()
+        for optimizer in trainer.optimizers:
+            if self.speed == "graphs" and isinstance(optimizer, FusedAdamW):
+                optimizer.gradients_stay()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Leaves nothing behind for what else this process does."""

@@ -1,17 +1,29 @@
 """Numbers about the training itself: the size of gradients, and speed."""
 
 import time
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.throughput import get_available_flops
+from lightning.pytorch.callbacks import LearningRateMonitor
 from torch.optim import Optimizer
 
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
 from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.steps import logs
+
+
+class LearningRates(LearningRateMonitor):
+    """Lightning's monitor, without copies of the rates to the GPU, which wait for all that it has to do."""
+
+    def _extract_stats(self, trainer: Trainer, interval: str) -> dict[str, float]:
+        on_cpu = SimpleNamespace(root_device=torch.device("cpu"))
+        names = ("lr_scheduler_configs", "optimizers", "callback_metrics")
+        known = SimpleNamespace(strategy=on_cpu, **{name: getattr(trainer, name) for name in names})
+        return super()._extract_stats(cast(Trainer, known), interval)
 
 
 class GradientNorm(Callback):

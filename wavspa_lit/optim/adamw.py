@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from wavspa_lit.optim.clipping import RecordedClipping, clip
 from wavspa_lit.optim.config import OptimizerConfig
 from wavspa_lit.optim.groups import parameter_groups
 from wavspa_lit.optim.schedules import schedule_factor
@@ -26,6 +27,7 @@ class FusedAdamW(AdamW):
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any) -> None:
         self._lists: dict[int, tuple[list[Tensor], ...]] = {}
+        self._clip: Callable[[list[Tensor], float], None] = clip
         super().__init__(params, fused=True, **options)
         self._step_supports_amp_scaling = False
 
@@ -78,13 +80,16 @@ class FusedAdamW(AdamW):
         self._init_group(group, *lists)
         return lists
 
+    def gradients_stay(self) -> None:
+        """Says that gradients always lie in the same few places in memory, so that clipping them can be recorded."""
+        self._clip = RecordedClipping()
+
     def clip(self, norm: float) -> None:
         """What `torch.nn.utils.clip_grad_norm_` does to the gradients, in fewer calls."""
         parameters = (parameter for group in self.param_groups for parameter in group["params"])
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if gradients:
-            total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-            torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp(max=1.0))
+            self._clip(gradients, norm)
 
 
 def build_adamw(model: nn.Module, config: OptimizerConfig, training_steps: float) -> tuple[AdamW, LambdaLR]:

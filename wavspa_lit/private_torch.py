@@ -5,6 +5,7 @@ PyTorch's version has no cap: a function here does nothing where a version lacks
 """
 
 import gc
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -35,14 +36,15 @@ def exporting() -> bool:
     return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
 
 
-def start_compiler_processes() -> None:
-    """Starts the processes in which Inductor compiles; it would start them itself at the first compilation.
+def starter_of_compiler_processes() -> Callable[[], None]:
+    """What starts the processes in which Inductor compiles; it would start them itself at the first compilation.
 
     https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/async_compile.py
     """
     from torch._inductor import async_compile  # takes long to import
 
-    getattr(async_compile.AsyncCompile, "warm_pool", lambda: None)()
+    start: Callable[[], None] = getattr(async_compile.AsyncCompile, "warm_pool", lambda: None)
+    return start
 
 
 def set_option(config: Any, name: str, value: Any) -> None:

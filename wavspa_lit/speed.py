@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from types import FunctionType, MethodType
 from typing import Any, Literal, get_args
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wavspa_lit.choices import check
-from wavspa_lit.private_torch import set_option, start_compiler_processes
+from wavspa_lit.private_torch import set_option, starter_of_compiler_processes
 
 Speed = Literal["auto", "eager", "compile", "graphs"]
 
@@ -64,16 +65,27 @@ def against_graphs(config: Any) -> str:
 
 
 @cache
-def start_compiler() -> None:
-    """Starts the processes that compile where the signals that end a process group do not reach them.
+def compiler_starts() -> Thread:
+    """Starts a thread that starts the processes that compile. See `start_compiler`.
 
-    PyTorch would wait for ever for one that a cluster, or `timeout`, has ended (its pull request 189290).
+    PyTorch hashes all its sources for it, which takes a second or two. The processes are started where the signals that
+    end a process group do not reach them. PyTorch would wait for ever for one that a cluster, or `timeout`, has ended
+    (its pull request 189290).
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})  # processes inherit it
-    try:
-        start_compiler_processes()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    start = starter_of_compiler_processes()  # imported here, because two threads must not import the compiler at once
+
+    def start_without_signals() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})  # processes inherit it
+        start()
+
+    thread = Thread(target=start_without_signals)
+    thread.start()
+    return thread
+
+
+def start_compiler() -> None:
+    """Starts the processes that compile, and waits until they have been started."""
+    compiler_starts().join()
 
 
 @cache
@@ -115,7 +127,7 @@ def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **option
             attention once for each band. Python has more to launch, unless a CUDA graph launches it.
         **options: For `torch.compile`.
     """
-    start_compiler()
+    compiler_starts()
     torch.compiler.config.cache_key_tag = torch.compiler.config.cache_key_tag or sources_of_kernels()
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     # Inductor would decide by the length which reductions to fuse, and compile again beyond it.
@@ -159,6 +171,7 @@ class CompiledMethod:
         for tensor in arguments:
             if tensor is not None:
                 torch._dynamo.maybe_mark_dynamic(tensor, [axis for axis in axes if axis < tensor.dim()])
+        start_compiler()
         return self.compiled(self.plain.__self__, *arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -47,6 +47,7 @@ class FrontPage(Callback):
 
     def __init__(self) -> None:
         self._best, self._resumed = -math.inf, False
+        self._begins: int | None = None
 
     def state_dict(self) -> dict[str, float]:
         """The best score so far."""
@@ -73,9 +74,18 @@ class FrontPage(Callback):
                 logger.experiment.file_writer.add_event(Event(session_log=SessionLog(status=SessionLog.START), step=0))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the page."""
-        if not trainer.is_global_zero or not trainer.loggers or not isinstance(pl_module, Task):
-            return
+        """Remembers where the training begins."""
+        self._begins = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Writes the page after the first batch, so that the batch need not wait until all is described."""
+        begins, self._begins = self._begins, None
+        if begins is not None and trainer.is_global_zero and trainer.loggers and isinstance(pl_module, Task):
+            self._write(trainer, pl_module, begins)
+
+    def _write(self, trainer: Trainer, pl_module: Task, step: int) -> None:
         file = Path(trainer.default_root_dir) / "config.yaml"
         kind = type(pl_module)
         config: Any = {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": dict(pl_module.hparams)}
@@ -92,10 +102,10 @@ class FrontPage(Callback):
                 logger.experiment.file_writer.add_summary(telling_first(summary))
             logger.experiment.add_custom_scalars(layout(pl_module.hparams, score_of(pl_module)))
             pages = {"1_run": origin(), "3_config": text}
-            if trainer.global_step == 0 and not is_sharded(trainer):  # FSDP cuts the parameters up
+            if step == 0 and not is_sharded(trainer):  # FSDP cuts the parameters up
                 pages["2_model"] = describe(pl_module, pl_module.hparams["max_length"])  # type: ignore[arg-type]
             for name, page in pages.items():
-                logger.experiment.add_text(name, f"```\n{page}\n```", trainer.global_step)
+                logger.experiment.add_text(name, f"```\n{page}\n```", step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the best score of the validations so far."""

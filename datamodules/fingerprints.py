@@ -58,8 +58,10 @@ def remembered(sources: Iterable[Path], memory: Path) -> str:
 
 def _named(sources: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     for source in sources:
+        above = len(source.parts)
         for file in files_below(source) if source.is_dir() else [source]:
-            yield f"{source.name}/{file.relative_to(source).as_posix()}", file
+            below = "/".join(file.parts[above:])  # sooner than by `relative_to`
+            yield f"{source.name}/{below or '.'}", file
 
 
 def _read(memory: Path) -> dict[str, str]:

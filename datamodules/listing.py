@@ -1,8 +1,9 @@
 """Which files are the user's: one function lists them for every reader."""
 
 import os
+import re
 from collections.abc import Iterator
-from fnmatch import fnmatch
+from fnmatch import fnmatch, translate
 from pathlib import Path
 
 FOREIGN = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "__MACOSX")
@@ -11,7 +12,7 @@ FOREIGN = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "__MACO
 
 def files_below(folder: Path, pattern: str = "*") -> list[Path]:
     """The files at every depth below a folder whose names match, sorted; links to files and folders are followed."""
-    return sorted(_walk(folder, pattern, set()))
+    return sorted(map(Path, _walk(folder, pattern, set())), key=lambda path: path.parts)
 
 
 def files_in(folder: Path, pattern: str = "*") -> list[Path]:
@@ -21,17 +22,21 @@ def files_in(folder: Path, pattern: str = "*") -> list[Path]:
 
 def is_foreign(name: str) -> bool:
     """Whether a file or folder of that name is none of the user's."""
-    return any(fnmatch(name, pattern) for pattern in FOREIGN)
+    return _FOREIGN.match(name) is not None
 
 
-def _walk(folder: Path, pattern: str, above: set[str]) -> Iterator[Path]:
+_FOREIGN = re.compile("|".join(map(translate, FOREIGN)), re.IGNORECASE if os.name == "nt" else 0)
+
+
+def _walk(folder: str | Path, pattern: str, above: set[str]) -> Iterator[str]:
     real = os.path.realpath(folder)
     if real in above:  # a link to a folder above would lead round for ever
         return
-    for path in folder.iterdir():
-        if is_foreign(path.name):
-            continue
-        if path.is_dir():
-            yield from _walk(path, pattern, above | {real})
-        elif path.is_file() and fnmatch(path.name, pattern):
-            yield path
+    with os.scandir(folder) as entries:  # knows what is a folder without asking for each
+        for entry in entries:
+            if is_foreign(entry.name):
+                continue
+            if entry.is_dir():
+                yield from _walk(entry.path, pattern, above | {real})
+            elif entry.is_file() and fnmatch(entry.name, pattern):
+                yield entry.path

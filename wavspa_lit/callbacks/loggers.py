@@ -12,6 +12,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from wavspa_lit.reporting.events import tag_of
 from wavspa_lit.reporting.pictures import Pixels, pixels
 
+SECONDS = 5.0
+"""Between two times at which TensorBoard's file is written."""
+
 
 class Budget:
     """Keeps what is drawn during a training to a share of its time.
@@ -47,6 +50,17 @@ class Board(TensorBoardLogger):
 
     Groups of names have numbers, see `tag_of`. There is no card `epoch` at the top: epochs are `train/epoch`.
     """
+
+    _flushed = 0.0
+
+    def save(self) -> None:
+        """Writes to the file what was logged, every few seconds; Lightning asks for it whenever something is logged.
+
+        It waits for the disk, and the GPU has nothing to do meanwhile.
+        """
+        if time.monotonic() - self._flushed > SECONDS:
+            super().save()
+            self._flushed = time.monotonic()
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """See `TensorBoardLogger`."""

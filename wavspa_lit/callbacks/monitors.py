@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
+from wavspa_lit.private import logged_step
 from wavspa_lit.tasks.base import Task
 from wavspa_lit.tasks.steps import logs
 
@@ -102,10 +103,13 @@ class Throughput(Callback):
         total = float(self._tokens)
         seconds = time.perf_counter() - self._started
         rate = trainer.world_size / seconds
-        pl_module.log("speed/sequences_per_second", self._sequences * rate)
-        pl_module.log("speed/tokens_per_second", total * rate)
+        values = {"speed/sequences_per_second": self._sequences * rate, "speed/tokens_per_second": total * rate}
         if self._peak and self._flops_per_token:
-            pl_module.log("speed/mfu", 3 * self._flops_per_token * total / seconds / self._peak)
+            values["speed/mfu"] = 3 * self._flops_per_token * total / seconds / self._peak
+        # The GPU has nothing to do by now, and `pl_module.log` would take Python a millisecond for each value.
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
+        for logger in trainer.loggers:
+            logger.log_metrics(values, logged_step(trainer))
         self._reset()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

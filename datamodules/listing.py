@@ -36,7 +36,8 @@ def _walk(folder: str | Path, pattern: str, above: set[str]) -> Iterator[str]:
         for entry in entries:
             if is_foreign(entry.name):
                 continue
-            if entry.is_dir():
+            linked = entry.is_symlink()  # a link may lead to nothing, or to itself
+            if os.path.isdir(entry.path) if linked else entry.is_dir():
                 yield from _walk(entry.path, pattern, above | {real})
-            elif entry.is_file() and fnmatch(entry.name, pattern):
+            elif fnmatch(entry.name, pattern) and (os.path.isfile(entry.path) if linked else entry.is_file()):
                 yield entry.path

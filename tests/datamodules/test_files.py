@@ -31,6 +31,8 @@ def test_files_of_systems_and_archivers_are_passed_over_and_links_are_followed(t
         (tmp_path / name).write_text("x")
     (tmp_path / "a" / "linked.txt").symlink_to(tmp_path / "elsewhere.txt")
     (tmp_path / "a" / "round").symlink_to(tmp_path, target_is_directory=True)
+    for name in ("itself.txt", "nowhere.txt"):
+        (tmp_path / "a" / name).symlink_to(name if name == "itself.txt" else "nothing")
     names = [str(path.relative_to(tmp_path)) for path in files_below(tmp_path, "*.txt")]
     assert names == ["a/1.txt", "a/linked.txt", "elsewhere.txt"]
     assert [path.name for path in files_in(tmp_path / "a", "*.txt")] == ["1.txt", "linked.txt"]

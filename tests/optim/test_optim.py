@@ -141,6 +141,17 @@ def test_the_fused_optimiser_computes_what_pytorchs_fused_one_computes():
         assert all(map(torch.equal, *(list(model.parameters()) for model in models)))
 
 
+def test_a_copy_of_the_fused_optimiser_goes_on():
+    parameter = nn.Parameter(torch.ones(3))
+    copied = copy.deepcopy(FusedAdamW([parameter], lr=0.1))
+    (own,) = copied.param_groups[0]["params"]
+    own.grad = torch.full((3,), 4.0)
+    copied.clip(1.0)
+    assert own.grad.norm() == pytest.approx(1.0) and parameter.grad is None
+    copied.step()
+    assert (own < parameter).all()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_recorded_clipping_clips_on_a_gpu():
     """To the bit what PyTorch does, at several places in memory, and by another norm."""

@@ -34,7 +34,7 @@ class FusedAdamW(AdamW):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Takes over the state of an AdamW as well, which counts its steps on the CPU."""
         super().__setstate__(state)
-        self._lists = {}
+        self._lists, self._clip = {}, clip
         for group in self.param_groups:
             group["fused"] = True
             for parameter in group["params"]:

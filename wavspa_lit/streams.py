@@ -41,7 +41,8 @@ def recording(graph: torch.cuda.CUDAGraph, pool: Any) -> Iterator[None]:
     """
     global _lanes
     lanes: dict[int, torch.cuda.Stream] = {}
-    with torch.cuda.graph(graph, pool=pool):
+    # Other threads may use the GPU meanwhile: that of a DataLoader with workers takes pinned memory for coming batches.
+    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
         _lanes = lanes
         try:
             yield

@@ -93,6 +93,11 @@ def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
     assert results[0]["test/loss"] == pytest.approx(float(results[1]["test/loss"]), rel=rounding)
 
 
+@needs_gpu
+def test_graphs_are_recorded_while_workers_build_batches(lego):
+    assert lego("--trainer.max_steps", "6", "--speed", "graphs", "--data.num_workers", "2").trainer.global_step == 6
+
+
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=needs_gpu)])
 def test_no_module_is_left_evaluating(lego, device):
     """Blocks that evaluate have no dropout, and look like faster ones."""

@@ -95,7 +95,8 @@ def test_trainings_with_graphs_resume_exactly(lego, tmp_path, device):
 
 @needs_gpu
 def test_graphs_are_recorded_while_workers_build_batches(lego):
-    assert lego("--trainer.max_steps", "6", "--speed", "graphs", "--data.num_workers", "2").trainer.global_step == 6
+    flags = ("--trainer.max_steps", "6", "--trainer.accelerator", "gpu", "--speed", "graphs")
+    assert lego(*flags, "--data.num_workers", "2").trainer.global_step == 6
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=needs_gpu)])

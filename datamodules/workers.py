@@ -1,13 +1,17 @@
 """Processes that work for another one, and end when it does."""
 
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 INTERVAL = 0.5
 """Seconds between two looks at the parent."""
@@ -32,14 +36,19 @@ def end_with_parent(parent: int | None = None, grace: float = 0.0) -> None:
 
 
 class _Worker(SpawnProcess):
-    """A process that does not run the user's script anew, which would need a guard (`if __name__ == "__main__"`)."""
+    """A process that does not run the user's script anew, which would need a guard (`if __name__ == "__main__"`).
+
+    Ctrl-C waits until it works on something, see `interruptible`.
+    """
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
         script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the process inherits
         try:
             return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             sys.modules["__main__"] = script
 
 
@@ -47,6 +56,33 @@ class _Workers(SpawnContext):
     Process = _Worker
 
 
+class _Pool(ProcessPoolExecutor):
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        return super().submit(interruptible, function, *arguments, **named)
+
+
+_interrupted = False
+
+
+def interruptible(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Calls a function in a worker, which Ctrl-C may interrupt; before and after it has to wait.
+
+    A worker that was interrupted while it sends a result would leave half of it in the pipe, and the process that reads
+    it could wait for ever. What was handed out to a worker before it was interrupted is interrupted as well.
+    """
+    global _interrupted
+    if _interrupted:
+        raise KeyboardInterrupt
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        return function(*arguments, **named)
+    except KeyboardInterrupt:
+        _interrupted = True
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
 def start_pool(workers: int) -> ProcessPoolExecutor:
     """A pool of processes that end with this one. They import what they run, so its module should import little."""
-    return ProcessPoolExecutor(workers, mp_context=_Workers(), initializer=end_with_parent, initargs=(os.getpid(),))
+    return _Pool(workers, mp_context=_Workers(), initializer=end_with_parent, initargs=(os.getpid(),))

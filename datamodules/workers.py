@@ -38,7 +38,7 @@ def end_with_parent(parent: int | None = None, grace: float = 0.0) -> None:
 class _Worker(SpawnProcess):
     """A process that does not run the user's script anew, which would need a guard (`if __name__ == "__main__"`).
 
-    Ctrl-C waits until it works on something, see `interruptible`.
+    It starts with SIGINT blocked, and takes it only while it works, see `interruptible`.
     """
 
     @staticmethod
@@ -65,10 +65,14 @@ _interrupted = False
 
 
 def interruptible(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
-    """Calls a function in a worker, which Ctrl-C may interrupt; before and after it has to wait.
+    """Calls a function in a worker, and lets Ctrl-C interrupt it.
 
-    A worker that was interrupted while it sends a result would leave half of it in the pipe, and the process that reads
-    it could wait for ever. What was handed out to a worker before it was interrupted is interrupted as well.
+    Before and after the call SIGINT is blocked, because a worker that is interrupted while it sends a result leaves
+    half of it in the pipe, and the process that reads it could wait for ever. A worker that was interrupted works on
+    nothing else, because other calls may have been handed out to it already.
+
+    Raises:
+        KeyboardInterrupt: If the worker is interrupted, or was before.
     """
     global _interrupted
     if _interrupted:

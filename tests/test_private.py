@@ -86,6 +86,7 @@ def test_an_option_that_is_gone_is_passed_over():
 
 
 def test_private_values_are_there():
+    assert "_current_fx_name" in vars(BoringModel())
     assert "self._batches_that_stepped" in inspect.getsource(_TrainingEpochLoop.__init__)
     assert DDPStrategy(static_graph=True)._ddp_kwargs == {"static_graph": True}
 

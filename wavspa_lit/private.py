@@ -5,6 +5,8 @@ version and run `make test test-slow`: `tests/test_private.py` names what is gon
 differently. `cli.py` also overrides three private methods of `LightningCLI` (`_prepare_subcommand_parser`,
 `_parse_ckpt_path`, `_run_subcommand`) and calls two (`_parser`, `_get`):
 https://github.com/Lightning-AI/pytorch-lightning/blob/2.6.6/src/lightning/pytorch/cli.py
+`callbacks/monitors.py` overrides `LearningRateMonitor._extract_stats`, and `tasks/base.py` knows the attribute
+`_current_fx_name` of modules.
 
 What is used of PyTorch in the same way is in `private_torch.py`, which imports neither.
 """

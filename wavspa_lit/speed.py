@@ -65,7 +65,7 @@ def against_graphs(config: Any) -> str:
 
 
 @cache
-def compiler_starts() -> Thread:
+def start_compiler_in_background() -> Thread:
     """Starts a thread that starts the processes that compile. See `start_compiler`.
 
     PyTorch hashes all its sources for it, which takes a second or two. The processes are started where the signals that
@@ -85,7 +85,7 @@ def compiler_starts() -> Thread:
 
 def start_compiler() -> None:
     """Starts the processes that compile, and waits until they have been started."""
-    compiler_starts().join()
+    start_compiler_in_background().join()
 
 
 @cache
@@ -127,7 +127,7 @@ def compile_blocks(blocks: Iterable[nn.Module], *, parts: bool = False, **option
             attention once for each band. Python has more to launch, unless a CUDA graph launches it.
         **options: For `torch.compile`.
     """
-    compiler_starts()
+    start_compiler_in_background()
     torch.compiler.config.cache_key_tag = torch.compiler.config.cache_key_tag or sources_of_kernels()
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     # Inductor would decide by the length which reductions to fuse, and compile again beyond it.

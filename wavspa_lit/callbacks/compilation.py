@@ -79,8 +79,8 @@ class Compilation(Callback):
 
 
 def takes_the_head(module: LightningModule) -> bool:
-    """Whether graphs hold a task's head as well. Each keeps its outputs, which are many for a large vocabulary."""
-    ours = isinstance(module, Task) and type(module).forward is Task.forward  # which takes them
+    """Whether graphs hold a task's head as well: not for a large vocabulary, because each graph keeps its outputs."""
+    ours = isinstance(module, Task) and type(module).forward is Task.forward  # which calls `answer`
     return ours and module.hparams["num_classes"] <= module.encoder_config.dim
 
 

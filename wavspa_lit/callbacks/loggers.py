@@ -54,9 +54,10 @@ class Board(TensorBoardLogger):
     _flushed = 0.0
 
     def save(self) -> None:
-        """Writes to the file what was logged, every few seconds; Lightning asks for it whenever something is logged.
+        """Writes what was logged to the file, if that was last done some seconds ago.
 
-        It waits for the disk, and the GPU has nothing to do meanwhile.
+        Lightning calls it whenever something is logged. It is not always done, because it waits for the disk while the
+        GPU has nothing to do.
         """
         if time.monotonic() - self._flushed > SECONDS:
             super().save()

@@ -10,6 +10,7 @@ from lightning.fabric.utilities.throughput import get_available_flops
 from lightning.pytorch.callbacks import LearningRateMonitor
 from torch.optim import Optimizer
 
+from wavspa_lit.callbacks.loggers import log_numbers
 from wavspa_lit.callbacks.sharding import is_sharded
 from wavspa_lit.nn.cost import forward_flops
 from wavspa_lit.private import logged_step
@@ -108,8 +109,8 @@ class Throughput(Callback):
             values["speed/mfu"] = 3 * self._flops_per_token * total / seconds / self._peak
         # The GPU has nothing to do by now, and `pl_module.log` would take Python a millisecond for each value.
         trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
-        for logger in trainer.loggers:
-            logger.log_metrics(values, logged_step(trainer))
+        if trainer.is_global_zero:
+            log_numbers(trainer, values, logged_step(trainer), {})
         self._reset()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

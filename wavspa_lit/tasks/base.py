@@ -98,7 +98,11 @@ class Task(Optimised, Checkpointed, ABC):
         self._logged = False
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Lightning notes some fifty times a step which hook runs; a module would look for tensors in it."""
+        """Sets an attribute.
+
+        Lightning notes some fifty times a step which hook runs. That does not go through the module, because it looks
+        at each value whether it is a parameter.
+        """
         if name == "_current_fx_name":
             object.__setattr__(self, name, value)
         else:

@@ -214,7 +214,7 @@ def nearest(message: str) -> str:
     close = difflib.get_close_matches(unknown, ends.values(), n=1)
     names = [name for name, end in ends.items() if close and end == close[0]]
     if match[2] and close == [unknown] and len(names) == 1 and names[0].count(".") == 1:
-        owners = ", ".join(sorted(known[names[0]]))
+        owners = ", ".join(sorted(set(known[names[0]])))  # a class and its base may name an option
         return f": --{names[0]} belongs to {owners}; with --help after it, a config shows the options that it takes"
     return f"; did you mean {' or '.join(f'--{name}' for name in names[:3])}?" if names else ""
 

@@ -136,6 +136,7 @@ def test_the_config_beside_a_checkpoint_imports_known_packages_only(lego, tmp_pa
         (["--max_steps", "3"], "did you mean --trainer.max_steps?"),
         (["--model.lr", "3"], "did you mean --model.optimizer.lr?"),
         (["--data.num_images", "3"], "--data.num_images belongs to Pathfinder; with --help after it"),
+        (["--data.root", "x"], "--data.root belongs to Image, ListOps, ListOpsLength, Pathfinder, Retrieval"),
         (["--seed_everythin", "3"], "did you mean --seed_everything?"),
         (["--best_checkpoint.mntor", "x"], "did you mean --best_checkpoint.monitor?"),
         (["--resume", "r"], "a run with --run"),
